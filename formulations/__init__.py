@@ -1,0 +1,1 @@
+"""Scheduling policies written as declarative optimization problems, one family of systems a folder."""

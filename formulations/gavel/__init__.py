@@ -1,0 +1,1 @@
+"""Gavel (Narayanan et al., OSDI 2020): heterogeneity-aware cluster scheduling policies."""

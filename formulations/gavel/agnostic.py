@@ -1,0 +1,19 @@
+"""What a scheduler that ignores heterogeneity believes: every type is as fast as one reference accelerator."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import gavelopt as go
+
+
+def rates_as_on(instance: go.Instance, accelerator: str | None) -> go.FloatArray:
+    """(J, R) every rate as on ``accelerator``; None means the type that is fastest on average over the jobs."""
+    rates = instance.throughputs.rates
+    if not rates.size:
+        return rates
+    if accelerator is None:
+        column = int(np.argmax((rates / np.maximum(rates.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)))
+    else:
+        column = instance.cluster.accelerators.index(accelerator)
+    return np.repeat(rates[:, column : column + 1], rates.shape[1], axis=1)

@@ -1,0 +1,48 @@
+"""Maximum total throughput.
+
+    maximise    sum_i  k_i tput_i          tput_i = sum_j T_ij X_ij
+    subject to  sum_j X_ij <= 1            every job i
+                sum_i s_i X_ij <= N_j      every accelerator type j
+                X >= 0
+
+k_i = 1 is Gavel's max_sum_throughput: raw steps/s, so jobs with short steps dominate, and priorities do not count.
+Options: ``normalize`` divides by a reference throughput (k_i = 1 / ref_i), ``weighted`` multiplies by the weight.
+
+T (J, R) steps/s of the whole gang; X (J, R) fractions of time; s (J,) scale factors; N (R,) accelerators.
+Reference: Narayanan et al., OSDI 2020, section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import gavelopt as go
+from formulations.gavel.normalize import CHOICES, reference_rate
+
+
+@dataclass(frozen=True)
+class MaxSum(go.Policy):
+    """Maximise the sum of throughputs. normalize: None, "proportional", "best" or "isolated"; weighted: count weights."""
+
+    name = "max_sum"
+    summary = "maximise the sum of throughputs (raw, or normalised and weighted)"
+    reference = "Gavel, OSDI 2020, section 4"
+
+    normalize: str | None = None
+    weighted: bool = False
+
+    def __post_init__(self) -> None:
+        go.choice(self.name, "normalize", self.normalize, CHOICES)
+        go.choice(self.name, "weighted", self.weighted, (True, False))
+
+    def objective(self, view: go.View) -> Any:
+        weight = view.weight if self.weighted else 1.0
+        return view.total(weight * view.rate / reference_rate(view, self.normalize))
+
+    def unit(self, instance: go.Instance) -> str:
+        return "normalised throughput" if self.normalize else instance.throughputs.unit
+
+    def warnings(self, instance: go.Instance) -> list[str]:
+        uneven = len(instance.jobs) and (instance.jobs.weight != instance.jobs.weight[0]).any()
+        return ["max_sum ignores the jobs' weights; weighted=True counts them"] if uneven and not self.weighted else []

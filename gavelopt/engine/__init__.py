@@ -1,0 +1,1 @@
+"""How: choosing a method, running it, handing its numbers to the judge."""

@@ -1,0 +1,99 @@
+"""Identical jobs merge exactly.
+
+Jobs with the same rates, use, usable cells, time and utility become one row with multiplicity m: its time budget is m
+times theirs, its rate is the sum of theirs. For a concave U some optimum treats equals equally, so
+
+    u_class(r) = u_i(r / m),   weight_class = m weight_i   (a minimum keeps its weight),
+
+and the solution of the class divides by m. Prices are those of the unmerged problem.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from gavelopt.judge.certify import Multipliers
+from gavelopt.labels import Labels
+from gavelopt.model.arrays import FloatArray, IntArray, read_only
+from gavelopt.model.space import AllocationSpace
+from gavelopt.model.utility import Utility
+
+WORTH = 0.9  # merge only when the classes are fewer than this part of the jobs
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """The smaller problem, and the way back: member (J,) class of each job, count (K,) jobs of each class."""
+
+    space: AllocationSpace
+    utility: Utility
+    member: IntArray
+    count: FloatArray
+
+    def expand(self, x: FloatArray) -> FloatArray:
+        """x of the classes, shared equally among their jobs."""
+        per_job = x.reshape(len(self.count), -1) / self.count[:, None]
+        return per_job[self.member].ravel()
+
+    def expand_multipliers(self, found: Multipliers) -> Multipliers:
+        """Multipliers of the classes as multipliers of the jobs."""
+
+        def spread(values: FloatArray | None) -> FloatArray | None:
+            return None if values is None else (values / self.count)[self.member]
+
+        time = None if found.time is None else found.time[self.member]
+        return Multipliers(found.prices, spread(found.emphasis), spread(found.at), time)
+
+
+def merge(space: AllocationSpace, utility: Utility) -> Merged | None:
+    """The problem with identical jobs merged, or None where that does not pay (or columns are shared)."""
+    grid = space.grid
+    jobs = len(space.jobs)
+    if grid is None or space.size != grid.table.size or jobs < 2:
+        return None
+    columns = [
+        np.where(grid.usable, grid.table, -1.0),
+        grid.use,
+        space.time,
+        utility.slope,
+        utility.offset,
+        utility.weight,
+    ]
+    if utility.saturation is not None:
+        columns.append(utility.saturation)
+    first, member = identical_rows(np.column_stack(columns))
+    if len(first) > WORTH * jobs:
+        return None
+    count = np.bincount(member, minlength=len(first)).astype(np.float64)
+    classes = Labels.numbered("class ", len(first), "class")
+    small = AllocationSpace.from_grid(
+        classes,
+        space.resources,
+        space.capacity,
+        read_only(grid.table[first]),
+        grid.use[first],
+        grid.usable[first],
+        time=space.time[first] * count,
+    )
+    weight = utility.weight[first] * (count if np.isfinite(utility.p) else 1.0)
+    bend = None if utility.saturation is None else utility.saturation[first] / count
+    merged = Utility(
+        utility.p, utility.slope[first] / count, utility.offset[first], weight, utility.report, bend, utility.cap
+    )
+    return Merged(small, merged, member, count)
+
+
+def identical_rows(table: FloatArray) -> tuple[IntArray, IntArray]:
+    """(first, member): position of each class's first row, and the class of each row. Hashed, then compared exactly."""
+    bits = np.ascontiguousarray(table + 0.0).view(np.uint64)  # + 0.0 makes -0.0 equal 0.0
+    odd = np.random.default_rng(0x6A7E).integers(1, 2**63, size=table.shape[1], dtype=np.uint64) * np.uint64(
+        2
+    ) + np.uint64(1)
+    mixed = bits ^ (bits >> np.uint64(29))
+    keys = (mixed * odd).sum(axis=1, dtype=np.uint64)
+    _, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    if not np.array_equal(bits[first][member], bits):  # two different rows share a hash
+        _, first, member = np.unique(table, axis=0, return_index=True, return_inverse=True)
+    return first, member.ravel()

@@ -1,0 +1,144 @@
+"""The linear programs behind p = 1 and p = -inf, normalised before any solver sees them.
+
+    p = 1     maximise  sum_c (w slope)_c R_c x_c
+    p = -inf  maximise  z    subject to   u_i(R x) >= z  for every job with weight,  z <= cap
+    both      M x <= time,  U x <= capacity,  R_i x >= floor_i,  x >= 0
+
+Utilities are divided by one typical value (the largest U that any single job allows), so that every solver works on
+numbers near 1. Columns that serve nobody are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from gavelopt.judge.certify import Multipliers
+from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.constraints import RateFloor
+from gavelopt.model.space import AllocationSpace, Sparse
+from gavelopt.model.utility import Utility
+
+
+@dataclass(frozen=True, eq=False)
+class LinearProgram:
+    """maximise cost.v subject to lower <= A v <= upper, 0 <= v (<= top). The last variable is z where p = -inf."""
+
+    cost: FloatArray
+    matrix: Sparse
+    lower: FloatArray
+    upper: FloatArray
+    top: FloatArray
+    columns: IntArray
+    blocks: dict[str, slice]
+    epigraph: IntArray
+    unit: float  # U = unit * objective
+    size: int
+
+    def decision(self, v: FloatArray) -> FloatArray:
+        """(K,) x over all columns of the space."""
+        x = np.zeros(self.size)
+        x[self.columns] = np.maximum(v[: len(self.columns)], 0.0)
+        return x
+
+    def multipliers(self, dual: FloatArray, jobs: int, at: FloatArray) -> Multipliers:
+        """The rows' duals (d objective / d right-hand side) as multipliers in units of U."""
+        emphasis = None
+        if len(self.epigraph):
+            emphasis = np.zeros(jobs)
+            emphasis[self.epigraph] = np.maximum(-dual[self.blocks["epigraph"]], 0.0)
+        floors = None
+        if "floor" in self.blocks:
+            floors = np.maximum(-dual[self.blocks["floor"]], 0.0) * self.unit
+        return Multipliers(
+            np.maximum(dual[self.blocks["capacity"]], 0.0) * self.unit,
+            emphasis,
+            at,
+            np.maximum(dual[self.blocks["time"]], 0.0) * self.unit,
+            floors,
+        )
+
+
+def typical(space: AllocationSpace, utility: Utility) -> float:
+    """One value of U to divide by: the bottleneck for a minimum, else the largest single contribution."""
+    u = utility.per_job(space.ceiling)[utility.active]
+    if utility.p == -np.inf:
+        u = u[u > 0]
+        return float(min(u.min(), utility.cap)) if u.size else 1.0
+    u = (utility.weight * utility.slope * space.ceiling)[utility.active]
+    return float(u.max()) if u.size and u.max() > 0 else 1.0
+
+
+def linear_program(space: AllocationSpace, utility: Utility, floors: Sequence[RateFloor] = ()) -> LinearProgram:
+    """The program of a utility with p = 1 or p = -inf and no saturation."""
+    if utility.saturation is not None or utility.p not in (1.0, -np.inf):
+        raise ValueError("not a linear program")
+    unit = typical(space, utility)
+    rate, member, use = space.matrices
+    columns = (
+        np.flatnonzero(space.usable & (np.asarray(rate.max(axis=0).todense()).ravel() > 0))
+        if space.size
+        else np.zeros(0, int)
+    )
+    rate, member, use = rate[:, columns], member[:, columns], use[:, columns]
+    jobs = len(space.jobs)
+    parts = [member, use]
+    lower, upper = [np.full(jobs, -np.inf), np.full(len(space.capacity), -np.inf)], [space.time, space.capacity]
+    blocks = {"time": slice(0, jobs), "capacity": slice(jobs, jobs + len(space.capacity))}
+    row = jobs + len(space.capacity)
+    on = np.zeros(0, dtype=np.int64)
+    cost = np.zeros(len(columns))
+    if utility.p == 1.0:
+        cost = np.asarray(rate.T @ (utility.weight * utility.slope / unit))
+    else:  # slope R x - unit z >= -offset, with z in units of ``unit``; jobs that can reach nothing are the caller's
+        on = np.flatnonzero(utility.active & (space.ceiling > 0))
+        parts.append(_scaled_rows(rate, utility.slope / unit, on))
+        lower.append(-utility.offset[on] / unit)
+        upper.append(np.full(len(on), np.inf))
+        blocks["epigraph"] = slice(row, row + len(on))
+        row += len(on)
+    if floors:
+        floor = np.sum([f.floor for f in floors], axis=0)
+        size = np.where(floor > 0, floor, 1.0)
+        parts.append(_scaled_rows(rate, 1.0 / size, np.arange(jobs)))
+        lower.append(np.where(floor > 0, 1.0, -np.inf))
+        upper.append(np.full(jobs, np.inf))
+        blocks["floor"] = slice(row, row + jobs)
+    matrix = sparse.vstack(parts, format="csc")
+    top = np.full(len(columns), np.inf)
+    if utility.p == -np.inf:
+        z = np.zeros(matrix.shape[0])
+        z[blocks["epigraph"]] = -1.0
+        matrix = sparse.hstack([matrix, sparse.csc_array(z[:, None])], format="csc")
+        cost, top = np.append(cost, 1.0), np.append(top, utility.cap / unit)
+    return LinearProgram(
+        cost, matrix, np.concatenate(lower), np.concatenate(upper), top, columns, blocks, on, unit, space.size
+    )
+
+
+def _scaled_rows(matrix: Sparse, factor: FloatArray, rows: IntArray) -> Sparse:
+    return sparse.csr_array(sparse.diags_array(factor) @ matrix)[rows]
+
+
+def tidy(space: AllocationSpace, x: FloatArray) -> FloatArray:
+    """``x`` made exactly feasible: rounding errors of a solver are scaled away, first in time, then in capacity."""
+    clean = np.where(space.usable, np.maximum(x, 0.0), 0.0)
+    over = space.share(clean) / np.where(space.time > 0, space.time, 1.0)
+    if (over > 1.0).any():
+        clean = clean / _of_columns(space, np.maximum(over, 1.0), 1)
+    load = space.usage(clean) / np.where(space.capacity > 0, space.capacity, 1.0)
+    if (load > 1.0).any():
+        clean = clean / _of_columns(space, np.maximum(load, 1.0), 2)
+    return np.asarray(clean)
+
+
+def _of_columns(space: AllocationSpace, factor: FloatArray, which: int) -> FloatArray:
+    """(K,) the largest factor among each column's jobs (which = 1) or resources (which = 2)."""
+    if space.grid is not None and space.grid.table.size == space.size:
+        shape = space.grid.table.shape
+        return np.broadcast_to(factor[:, None] if which == 1 else factor[None, :], shape).ravel()
+    touched = (space.matrices[which] != 0).astype(np.float64)
+    return np.maximum(np.asarray(touched.multiply(factor[:, None]).max(axis=0).todense()).ravel(), 1.0)

@@ -1,0 +1,90 @@
+"""What a method gets and what it gives back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gavelopt.errors import GavelOptError
+from gavelopt.judge.certify import Multipliers
+from gavelopt.model.arrays import FloatArray
+from gavelopt.model.constraints import RateFloor
+from gavelopt.model.instance import Instance
+from gavelopt.model.policy import Policy
+from gavelopt.model.space import AllocationSpace
+from gavelopt.model.structure import StructuralView, Unstructured
+from gavelopt.model.utility import Utility
+from gavelopt.model.view import NumericView
+
+
+class Infeasible(GavelOptError):
+    """A method found that no allocation satisfies the constraints."""
+
+
+class OutOfTime(GavelOptError):
+    """A method reached its time limit without an allocation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """Bare numbers from a method; the judge makes the Solution.
+
+    x: (K,) time on each column of the problem's space; multipliers: proof offered, in units of the normal form.
+    levels: (J,) normalised throughput per job where the policy defines levels.
+    plan: for kinds of instance other than "training", the decision in that kind's own bare form.
+    """
+
+    x: FloatArray
+    multipliers: Multipliers | None = None
+    claimed_bound: float | None = None
+    levels: FloatArray | None = None
+    plan: Any = None
+    notes: tuple[str, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A policy on an instance, ready for a method."""
+
+    instance: Instance
+    policy: Policy
+    tolerance: float = 1e-6
+    seed: int = 0
+    deadline: float = float("inf")  # on the clock of time.perf_counter
+
+    @cached_property
+    def space(self) -> AllocationSpace:
+        """The columns, with the rates that the policy believes in."""
+        return self.instance.space(self.policy.assumed_rates(self.instance))
+
+    @cached_property
+    def utility(self) -> Utility | None:
+        """The normal form of the policy's objective; None where the declaration has none."""
+        if self.instance.kind != "training":
+            return None
+        try:
+            found = self.policy.objective(StructuralView(self.instance, self.space))
+        except Unstructured:
+            return None
+        return found if isinstance(found, Utility) else None
+
+    @cached_property
+    def floors(self) -> Sequence[RateFloor]:
+        """The policy's rate floors."""
+        return tuple(self.policy.constraints(NumericView(self.instance, self.space, np.zeros(len(self.instance.jobs)))))
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to decide."""
+        return self.instance.kind == "training" and len(self.instance.jobs) == 0
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the deadline, at least 0."""
+        return max(0.0, self.deadline - time.perf_counter())

@@ -1,0 +1,168 @@
+"""solve: choose a method, run it, let the judge grade what it returns."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gavelopt.engine.grading import allocation_of, grade
+from gavelopt.engine.prices_of import priced
+from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
+from gavelopt.engine.registry import methods_of, resolve
+from gavelopt.errors import InputError, SolverError, UnknownName
+from gavelopt.judge.verdict import Verdict
+from gavelopt.model.instance import Instance
+from gavelopt.model.policy import Method, Policy
+from gavelopt.model.solution import Attempt, Solution
+
+
+def solve(
+    instance: Instance,
+    policy: str | Policy,
+    *,
+    method: str = "auto",
+    time_limit: float | None = None,
+    seed: int = 0,
+    tolerance: float = 1e-6,
+    **options: Any,
+) -> Solution:
+    """Solve ``policy`` on ``instance`` and return the judged answer.
+
+    Args:
+        instance: the question.
+        policy: a registered name ("max_min"), or a Policy object.
+        method: "auto", or one of the policy's methods ("exact", "equal_share", ...; see ``policies()``).
+        time_limit: seconds, or None.
+        seed: of every random choice.
+        tolerance: certified relative gap at which the answer is called optimal.
+        options: parameters of the policy (when it is given by name) and options of the method.
+
+    Raises:
+        InputError: an unknown policy, method or option; data that the policy needs and the instance lacks.
+    """
+    chosen, left = resolve(policy, options)
+    _check_arguments(instance, chosen, time_limit, tolerance)
+    start = time.perf_counter()
+    deadline = start + (np.inf if time_limit is None else time_limit)
+    problem = Problem(instance, chosen, tolerance, seed, deadline)
+    plan, why = plan_methods(problem, method)
+    _check_options(plan, left, chosen)
+    attempts: list[Attempt] = []
+    outcome: tuple[Method, Answer | None, Verdict] | None = None
+    for tried in plan:
+        began = time.perf_counter()
+        answer, verdict = _attempt(problem, tried, {k: v for k, v in left.items() if k in tried.options})
+        detail = "; ".join(filter(None, [why, *(answer.notes if answer else ()), verdict.message]))
+        attempts.append(Attempt(tried.name, time.perf_counter() - began, verdict.status, detail))
+        why = f"after {tried.name} ended {verdict.status}"
+        if outcome is None or _better(verdict, outcome[2]):
+            outcome = (tried, answer, verdict)
+        if verdict.status in ("optimal", "infeasible", "unbounded") or problem.seconds_left == 0.0:
+            break
+        if verdict.value is not None and tried.guarantee != "exact":
+            break
+    assert outcome is not None
+    return _solution(problem, *outcome, attempts, time.perf_counter() - start)
+
+
+def plan_methods(problem: Problem, method: str) -> tuple[Sequence[Method], str]:
+    """The methods to try in order, and why. A method that is named is the only one tried."""
+    methods = methods_of(problem.policy)
+    if method != "auto":
+        if method not in methods:
+            raise UnknownName.among(f"method of policy {problem.policy.name!r}", method, methods)
+        return [methods[method]], "asked for"
+    for guarantee, reason in (("rule", "the policy is a closed form"), ("exact", "exact is affordable at this size")):
+        fitting = [m for m in methods.values() if m.guarantee == guarantee]
+        if fitting:
+            return fitting[:1], reason
+    return list(methods.values())[:1], "the policy's first method"
+
+
+def _attempt(problem: Problem, method: Method, options: dict[str, Any]) -> tuple[Answer | None, Verdict]:
+    """Run one method; what it cannot do comes back as a verdict with the reason."""
+    try:
+        answer = _empty(problem) if problem.empty else method.run(problem, **options)
+    except Infeasible as error:
+        return None, Verdict("infeasible", None, None, None, None, (), str(error))
+    except OutOfTime as error:
+        return None, Verdict("time_limit", None, None, None, None, (), str(error))
+    except SolverError as error:
+        return None, Verdict("failed", None, None, None, None, (), str(error))
+    return answer, grade(problem, answer)
+
+
+def _empty(problem: Problem) -> Answer:
+    return Answer(np.zeros(problem.space.size), notes=("no jobs: nothing to decide",))
+
+
+def _better(new: Verdict, old: Verdict) -> bool:
+    if new.value is None or old.value is None:
+        return old.value is None and new.value is not None
+    return (new.gap if new.gap is not None else np.inf) < (old.gap if old.gap is not None else np.inf)
+
+
+def _solution(
+    problem: Problem, method: Method, answer: Answer | None, verdict: Verdict, attempts: list[Attempt], seconds: float
+) -> Solution:
+    instance, policy = problem.instance, problem.policy
+    has = answer is not None and verdict.value is not None
+    warnings = [*instance.warnings, *policy.warnings(instance)]
+    return Solution(
+        instance=instance,
+        policy=policy,
+        method=method.name,
+        guarantee=method.guarantee,
+        status=verdict.status,
+        value=verdict.value,
+        bound=verdict.bound,
+        bound_kind=verdict.bound_kind,
+        gap=verdict.gap,
+        unit=policy.unit(instance),
+        seconds=seconds,
+        allocation=allocation_of(problem, answer) if has and answer else None,
+        prices=priced(problem, answer, verdict) if has and answer else None,
+        plan=answer.plan if has and answer else None,
+        levels=answer.levels if has and answer else None,
+        checks=verdict.checks,
+        attempts=tuple(attempts),
+        warnings=tuple(warnings),
+        message=verdict.message if verdict.value is not None else _why_not(problem, verdict),
+        details=dict(answer.details) if answer else {},
+    )
+
+
+def _why_not(problem: Problem, verdict: Verdict) -> str:
+    training = problem.instance.kind == "training"
+    stuck = np.flatnonzero(~(problem.space.ceiling > 0)) if training else ()
+    if verdict.status == "infeasible" and len(stuck):
+        names = problem.instance.jobs.names
+        shown = ", ".join(names[int(i)] for i in stuck[:5]) + (", ..." if len(stuck) > 5 else "")
+        return (
+            f"{verdict.message}: {len(stuck)} job(s) can run on no type of this cluster ({shown}); "
+            "leave them out, or add an accelerator type they can use"
+        )
+    return verdict.message
+
+
+def _check_arguments(instance: Instance, policy: Policy, time_limit: float | None, tolerance: float) -> None:
+    wanted = getattr(policy, "kind", "training")
+    if getattr(instance, "kind", None) != wanted:
+        raise InputError(
+            f"policy {policy.name!r} needs an instance of kind {wanted!r}",
+            seen=getattr(instance, "kind", type(instance).__name__),
+        )
+    if time_limit is not None and not time_limit > 0:
+        raise InputError("time_limit out of range", seen=time_limit, rule="seconds > 0, or None")
+    if not 0 < tolerance < 1:
+        raise InputError("tolerance out of range", seen=tolerance, rule="between 0 and 1")
+
+
+def _check_options(plan: Sequence[Method], left: dict[str, Any], policy: Policy) -> None:
+    known = [*policy.parameters(), *(option for method in plan for option in method.options)]
+    for name in left:
+        if not any(name in method.options for method in plan):
+            raise UnknownName.among(f"option of policy {policy.name!r} with method {plan[0].name!r}", name, known)

@@ -1,0 +1,143 @@
+"""Bounds that can be recomputed from multipliers.
+
+Let U be concave, U(r) <= a + g.r an affine majorant, y >= 0 any capacity prices and v >= 0 any prices of rate floors f.
+With G = g + v, every feasible x has, for any time prices w >= 0 with  G.R_c <= y.U_c + w.M_c  for every column c,
+
+    U(R x) <= a - v.f + capacity.y + time.w
+
+Nobody is trusted: a multiplier that is wrong makes the bound weak, never false. Where every column serves one job the
+best w is  w_i = max(0, max_c (G_i R_ic - y.U_c));  otherwise a given w is raised until every column is covered.
+Any utility that rises with the rates is also at most U(ceiling), every job at its fastest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gavelopt.model.arrays import FloatArray
+from gavelopt.model.constraints import RateFloor
+from gavelopt.model.space import AllocationSpace
+from gavelopt.model.utility import Utility
+
+CHUNK = 1 << 16  # jobs per block: keeps the temporaries of a million jobs small
+
+
+@dataclass(frozen=True, eq=False)
+class Multipliers:
+    """What a method offers as proof; every part is optional.
+
+    prices:   (C,) price of each resource, in units of the normal form U.
+    emphasis: (J,) weight that each job's utility has in a minimum (the duals of an epigraph).
+    at:       (J,) rates at which to take the tangent of U.
+    time:     (J,) price of each job's time; used where columns serve several jobs.
+    floors:   (J,) price of each job's rate floor.
+    """
+
+    prices: FloatArray | None = None
+    emphasis: FloatArray | None = None
+    at: FloatArray | None = None
+    time: FloatArray | None = None
+    floors: FloatArray | None = None
+
+
+def upper_bound(
+    space: AllocationSpace, utility: Utility, given: Multipliers | None, floors: Sequence[RateFloor] = ()
+) -> float:
+    """The least upper bound on U that the multipliers prove; +inf where they prove nothing."""
+    best = utility.value(space.ceiling)
+    if given is None or given.prices is None or not utility.concave:
+        return best
+    tangent = majorant(utility, given, space.ceiling)
+    if tangent is None:
+        return best
+    constant, gradient = tangent
+    price = np.maximum(np.nan_to_num(given.prices), 0.0)
+    if given.floors is not None and floors:
+        extra = np.maximum(np.nan_to_num(given.floors), 0.0)
+        floor = np.sum([f.floor for f in floors], axis=0)
+        constant, gradient = constant - float(extra @ floor), gradient + extra
+    time = time_prices(space, gradient, price, given.time)
+    bound = constant + float(space.capacity @ price) + float(space.time @ time)
+    return min(best, bound) if np.isfinite(bound) else best
+
+
+def majorant(utility: Utility, given: Multipliers, at_least: FloatArray) -> tuple[float, FloatArray] | None:
+    """(a, g) with U(r) <= a + g.r for all r >= 0, or None where the multipliers name no tangent point."""
+    on = utility.active
+    if not on.any():
+        return None
+    if utility.p == 1.0:
+        return float(utility.weight @ utility.offset), utility.weight * utility.slope
+    if utility.p == -np.inf:
+        return _majorant_of_minimum(utility, given, on)
+    if given.at is None:
+        return None
+    rate = np.where(on, np.maximum(given.at, 1e-15 * at_least), 0.0)
+    return _tangent(utility, rate, on)
+
+
+def _majorant_of_minimum(utility: Utility, given: Multipliers, on: FloatArray) -> tuple[float, FloatArray] | None:
+    """min u_i <= sum lambda_i u_i for lambda in the simplex, each u_i under its own tangent."""
+    if given.emphasis is None:
+        return None
+    share = np.where(on, np.maximum(np.nan_to_num(given.emphasis), 0.0), 0.0)
+    if share.sum() <= 0:
+        return None
+    share = share / share.sum()
+    if utility.saturation is None:
+        return float(share @ utility.offset), share * utility.slope
+    if given.at is None:
+        return None
+    bend = 1.0 + utility.saturation * given.at
+    gradient = (utility.slope - utility.saturation * utility.offset) / bend**2
+    constant = utility.per_job(given.at) - gradient * given.at
+    return float(share @ constant), share * gradient
+
+
+def _tangent(utility: Utility, rate: FloatArray, on: FloatArray) -> tuple[float, FloatArray] | None:
+    """The tangent of a power mean (p < 1, p = 0 the weighted logarithms) at ``rate``."""
+    u = utility.slope * rate + utility.offset
+    if bool((u[on] <= 0).any()) or utility.saturation is not None:
+        return None
+    gradient = np.zeros_like(u)
+    if utility.p == 0.0:
+        gradient[on] = utility.weight[on] / u[on]
+        value = float(utility.weight[on] @ np.log(u[on]))
+    else:  # d/du_i (sum w u^p)^(1/p) = w_i (u_i / U)^(p-1)
+        value = utility.value(rate)
+        if value <= 0:
+            return None
+        gradient[on] = utility.weight[on] * np.exp((utility.p - 1.0) * (np.log(u[on]) - np.log(value)))
+    return value - float(gradient[on] @ (utility.slope * rate)[on]), gradient * utility.slope
+
+
+def time_prices(
+    space: AllocationSpace, gradient: FloatArray, price: FloatArray, given: FloatArray | None = None
+) -> FloatArray:
+    """(J,) w >= 0 that covers every column: gradient.R_c <= price.U_c + w.M_c."""
+    if space.grid is not None and space.grid.table.size == space.size:
+        return _time_prices_of_grid(space, gradient, price)
+    rate, member, use = space.matrices
+    profit = np.asarray(rate.T @ gradient - use.T @ price)
+    time = np.zeros(len(space.jobs)) if given is None else np.maximum(np.nan_to_num(given), 0.0)
+    short = np.maximum(profit - member.T @ time, 0.0)
+    members = np.asarray(member.sum(axis=0)).ravel()
+    raise_by = member.multiply((short / np.maximum(members, 1.0))[None, :]).max(axis=1)
+    return np.asarray(time + np.asarray(raise_by.todense()).ravel())
+
+
+def _time_prices_of_grid(space: AllocationSpace, gradient: FloatArray, price: FloatArray) -> FloatArray:
+    grid = space.grid
+    assert grid is not None
+    time = np.zeros(len(gradient))
+    if not price.size:
+        return time
+    for start in range(0, len(time), CHUNK):
+        rows = slice(start, start + CHUNK)
+        profit = grid.table[rows] * gradient[rows, None]
+        profit -= grid.use[rows, None] * price[None, :]
+        time[rows] = np.where(grid.usable[rows], profit, 0.0).max(axis=1)
+    return np.maximum(time, 0.0)

@@ -1,0 +1,59 @@
+"""Feasibility of an allocation, constraint by constraint, and its value from the numeric reading of the declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gavelopt.labels import Labels
+from gavelopt.model.arrays import FloatArray
+from gavelopt.model.constraints import Check, RateFloor
+from gavelopt.model.instance import Instance
+from gavelopt.model.policy import Policy
+from gavelopt.model.space import AllocationSpace
+from gavelopt.model.view import NumericView
+
+LIMIT = 1e-7
+RULE_LIMIT = 1e-9
+
+
+def check(
+    space: AllocationSpace, x: FloatArray, floors: Sequence[RateFloor] = (), rates: FloatArray | None = None
+) -> tuple[Check, ...]:
+    """Every named constraint with its residual, relative to max(1, right-hand side).
+
+    ``x`` is (K,); ``rates`` (J,) are the throughputs that floors are held against (by default those of ``space``).
+    """
+    if x.shape != (space.size,) or not np.isfinite(x).all():
+        return (Check("numbers", float("inf"), LIMIT, f"shape {x.shape}, finite {bool(np.isfinite(x).all())}"),)
+    columns = Labels.numbered("column ", len(x))
+    capacity, time = space.capacity, space.time
+    found = [
+        _check("nonnegative", -x, columns),
+        _check("usable cells", np.where(space.usable, 0.0, np.abs(x)), columns),
+        _check("time", (space.share(x) - time) / np.maximum(1.0, time), space.jobs),
+        _check("capacity", (space.usage(x) - capacity) / np.maximum(1.0, capacity), space.resources),
+    ]
+    for floor in floors:
+        rate = space.rate(x) if rates is None else rates
+        found.append(_check(floor.name, (floor.floor - rate) / np.maximum(1.0, floor.floor), space.jobs))
+    return tuple(found)
+
+
+def check_rule(matrix: FloatArray, expected: FloatArray, jobs: Labels) -> Check:
+    """Whether the allocation is the closed form that the policy states."""
+    return _check("rule", np.abs(matrix - expected).max(axis=1, initial=0.0), jobs, RULE_LIMIT)
+
+
+def value_of(policy: Policy, instance: Instance, space: AllocationSpace, rates: FloatArray) -> float:
+    """The policy's reported value at the (J,) ``rates``: its declaration, read as arithmetic."""
+    if len(instance.jobs) == 0:
+        return 0.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(policy.objective(NumericView(instance, space, rates)))
+
+
+def _check(name: str, violation: FloatArray, labels: Labels, limit: float = LIMIT) -> Check:
+    worst = float(violation.max(initial=0.0))
+    return Check(name, worst, limit, labels[int(np.argmax(violation))] if worst > 0 else None)

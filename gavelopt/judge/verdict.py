@@ -1,0 +1,118 @@
+"""From bare numbers to a graded answer: value, bound, gap and status, none of them taken on trust."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gavelopt.errors import GavelOptError
+from gavelopt.judge.certify import Multipliers, upper_bound
+from gavelopt.judge.check import check, check_rule, value_of
+from gavelopt.model.arrays import FloatArray
+from gavelopt.model.constraints import Check, RateFloor
+from gavelopt.model.instance import Instance
+from gavelopt.model.policy import Policy
+from gavelopt.model.space import AllocationSpace
+from gavelopt.model.utility import Utility
+
+TINY = 1e-300
+
+
+class ReadingsDisagree(GavelOptError):
+    """The numeric and the structural reading of one declaration give different values: a defect of the policy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """What the judge found: see Solution for the fields."""
+
+    status: str
+    value: float | None
+    bound: float | None
+    bound_kind: str | None
+    gap: float | None
+    checks: tuple[Check, ...]
+    message: str = ""
+
+
+def judge(
+    instance: Instance,
+    policy: Policy,
+    space: AllocationSpace,
+    x: FloatArray,
+    *,
+    utility: Utility | None,
+    multipliers: Multipliers | None = None,
+    floors: Sequence[RateFloor] = (),
+    claimed: float | None = None,
+    tolerance: float = 1e-6,
+) -> Verdict:
+    """Grade the decision ``x``. ``space`` has the rates that the policy believes in; floors are held at measured rates."""
+    measured = instance.space().rate(x) if floors else None
+    checks = list(check(space, x, floors, measured))
+    rule = policy.rule(instance)
+    if rule is not None:
+        checks.append(check_rule(x.reshape(rule.shape), rule, space.jobs))
+    broken = [c for c in checks if not c.passed]
+    if broken:
+        words = ", ".join(f"{c.name} by {c.residual:.3g} at {c.worst}" for c in broken)
+        return Verdict("failed", None, None, None, None, tuple(checks), f"the answer violates {words}")
+    rates = space.rate(x)
+    value = value_of(policy, instance, space, rates)
+    bound, kind = _bound(policy, space, utility, multipliers, floors, claimed, value if rule is not None else None)
+    if utility is not None and len(instance.jobs):
+        _same_reading(value, utility.reported(utility.value(rates)))
+    if not np.isfinite(value):
+        return Verdict(
+            "infeasible", None, None, None, None, tuple(checks), "no allocation gives this policy a finite value"
+        )
+    gap = relative_gap(
+        value, bound, logarithmic=utility is not None and utility.p == 0 and utility.report == "same", weight=utility
+    )
+    return Verdict(_status(gap, tolerance, kind), value, bound, kind, gap, tuple(checks))
+
+
+def _bound(
+    policy: Policy,
+    space: AllocationSpace,
+    utility: Utility | None,
+    multipliers: Multipliers | None,
+    floors: Sequence[RateFloor],
+    claimed: float | None,
+    ruled: float | None,
+) -> tuple[float | None, str | None]:
+    if ruled is not None:
+        return ruled, "proved"  # a closed form has one feasible allocation, and the check "rule" has compared it
+    if not len(space.jobs):
+        return 0.0, "proved"
+    if utility is not None:
+        bound = utility.reported(upper_bound(space, utility, multipliers, floors))
+        if np.isfinite(bound):
+            return bound, "proved"
+    return (claimed, "claimed") if claimed is not None and np.isfinite(claimed) else (None, None)
+
+
+def relative_gap(
+    value: float, bound: float | None, *, logarithmic: bool = False, weight: Utility | None = None
+) -> float | None:
+    """|bound - value| / max(|bound|, tiny); for a sum of logarithms, of the geometric mean it stands for."""
+    if bound is None:
+        return None
+    if logarithmic and weight is not None:
+        return float(abs(np.expm1((value - bound) / max(float(weight.weight.sum()), TINY))))
+    return abs(bound - value) / max(abs(bound), TINY) if bound != value else 0.0
+
+
+def _status(gap: float | None, tolerance: float, kind: str | None) -> str:
+    if gap is None:
+        return "feasible"
+    return "optimal" if gap <= tolerance and kind == "proved" else "bounded"
+
+
+def _same_reading(numeric: float, structural: float) -> None:
+    both_infinite = not np.isfinite(numeric) and not np.isfinite(structural)
+    if both_infinite or abs(numeric - structural) <= 1e-9 * max(abs(numeric), abs(structural), 1e-12):
+        return
+    raise ReadingsDisagree(f"the declaration reads {numeric!r} numerically and {structural!r} structurally")

@@ -1,0 +1,1 @@
+"""The nouns: what is asked, frozen and array-backed."""

@@ -1,0 +1,217 @@
+"""One question: a cluster, the jobs on it, and how fast they run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from gavelopt.errors import InputError
+from gavelopt.labels import Labels
+from gavelopt.model.arrays import BoolArray, FloatArray, read_only
+from gavelopt.model.cluster import Cluster
+from gavelopt.model.jobs import JobSet
+from gavelopt.model.space import AllocationSpace
+from gavelopt.model.throughput import ThroughputTable
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A team that owns jobs: its weight, and how time is shared inside it (``fairness`` or ``fifo``)."""
+
+    name: str
+    weight: float = 1.0
+    policy: str = "fairness"
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.weight) and self.weight > 0):
+            raise InputError(
+                "entity weight out of range",
+                where=f"entity {self.name!r}",
+                seen=self.weight,
+                rule="a finite number > 0",
+            )
+        if self.policy not in ("fairness", "fifo"):
+            raise InputError(
+                "unknown entity policy", where=f"entity {self.name!r}", seen=repr(self.policy), rule="fairness or fifo"
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """A cluster of R accelerator types, J jobs, and their (J, R) throughputs.
+
+    Cells of a gang larger than a type's count can carry no time: the rate counts as 0 there and ``warnings`` says so.
+
+    Raises:
+        InputError: the table's jobs or accelerators are not those of the job set and the cluster; a job of an
+            entity that is not declared.
+    """
+
+    cluster: Cluster
+    jobs: JobSet
+    throughputs: ThroughputTable
+    entities: tuple[Entity, ...] = ()
+    name: str | None = None
+    notes: tuple[str, ...] = ()
+
+    kind = "training"
+
+    def __post_init__(self) -> None:
+        table, accelerators = self.throughputs, self.cluster.accelerators
+        if len(table.jobs) != len(self.jobs) or table.jobs != self.jobs.names:
+            raise _mismatch("job", table.jobs, self.jobs.names)
+        if table.accelerators != accelerators:
+            if set(table.accelerators) != set(accelerators):
+                raise _mismatch("accelerator", table.accelerators, accelerators)
+            object.__setattr__(self, "throughputs", table.select(accelerators))
+        object.__setattr__(self, "entities", tuple(self.entities))
+        declared = Labels([entity.name for entity in self.entities], "entity")
+        if self.entities and self.jobs.entity is not None:
+            for position, owner in enumerate(self.jobs.entity):
+                if owner is not None and owner not in declared:
+                    raise InputError(
+                        f"entity {owner!r} is not declared",
+                        where=f"job {self.jobs.names[position]!r}",
+                        rule="entities: " + ", ".join(declared),
+                        fix="declare it or correct the job",
+                    )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        rates: object,
+        capacity: object,
+        *,
+        scale: object = None,
+        weight: object = None,
+        steps: object = None,
+        kind: object = None,
+        jobs: Iterable[str] | None = None,
+        accelerators: Iterable[str] | None = None,
+        cost_per_hour: object = None,
+        unit: str = "steps/s",
+        source: str | None = None,
+        **columns: Any,
+    ) -> Instance:
+        """An instance straight from arrays, without a loop over jobs.
+
+        Args:
+            rates: (J, R) throughput of the whole gang; NaN unknown, 0 cannot run. With ``kind``: (K, R).
+            capacity: (R,) accelerators of each type.
+            scale, weight, steps: (J,) scale factors, weights, steps left; or one number for all.
+            kind: (J,) row of ``rates`` for each job.
+            jobs, accelerators: names; by default j0, j1, ... and a0, a1, ...
+            columns: further columns of JobSet (elapsed_s, deadline_s, ...).
+        """
+        table = np.asarray(rates)
+        counts = np.atleast_1d(np.asarray(capacity))
+        types = (
+            Labels(accelerators, "accelerator")
+            if accelerators is not None
+            else Labels.numbered("a", len(counts), "accelerator")
+        )
+        number = len(table) if kind is None else len(np.asarray(kind))
+        job_set = JobSet(number if jobs is None else jobs, scale_factor=scale, weight=weight, steps=steps, **columns)
+        cluster = Cluster(types, counts, cost_per_hour)
+        return cls(cluster, job_set, ThroughputTable(table, job_set.names, types, kind=kind, unit=unit, source=source))
+
+    @cached_property
+    def usable(self) -> BoolArray:
+        """(J, R) True where the rate is known and the gang fits on the type."""
+        return read_only(self.throughputs.known_cells & self._fits)
+
+    @cached_property
+    def _fits(self) -> BoolArray:
+        return np.asarray(self.jobs.scale_factor[:, None] <= self.cluster.count[None, :])
+
+    @cached_property
+    def rates(self) -> FloatArray:
+        """(J, R) effective rates: 0 where unknown, or where the gang is larger than the type's count."""
+        return (
+            self.throughputs.rates if self._fits.all() else read_only(np.where(self._fits, self.throughputs.rates, 0.0))
+        )
+
+    def space(self, rates: FloatArray | None = None) -> AllocationSpace:
+        """The columns (job, type); ``rates`` (J, R) replaces the measured rates for a policy that assumes others."""
+        table = self.rates if rates is None else read_only(np.where(self.usable, rates, 0.0))
+        use = self.jobs.scale_factor.astype(np.float64)
+        return AllocationSpace.from_grid(
+            self.jobs.names, self.cluster.accelerators, self.cluster.count, table, use, self.usable
+        )
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know about this instance before believing any answer."""
+        found = list(self.notes)
+        names, types = self.jobs.names, self.cluster.accelerators
+        oversized = ~self._fits & (self.cluster.count[None, :] > 0)
+        if oversized.any():
+            jobs = np.flatnonzero(oversized.any(axis=1))
+            found.append(
+                f"{len(jobs)} job(s) have gangs larger than the count of a type and get no time there: {_some(names, jobs)}"
+            )
+        unknown = ~self.throughputs.known_cells
+        if unknown.any():
+            jobs = np.flatnonzero(unknown.any(axis=1))
+            found.append(
+                f"{int(unknown.sum())} cell(s) of {len(jobs)} job(s) have no known rate and get no time: {_some(names, jobs)}"
+            )
+        if len(self.jobs) and len(types):
+            stuck = np.flatnonzero(~(self.rates > 0).any(axis=1))
+            if len(stuck):
+                found.append(f"{len(stuck)} job(s) can run on no type of this cluster: {_some(names, stuck)}")
+        return tuple(found)
+
+    def replace(self, **changes: Any) -> Instance:
+        """A copy with some fields replaced (cluster, jobs, throughputs, entities, name, notes)."""
+        fields = ("cluster", "jobs", "throughputs", "entities", "name", "notes")
+        return Instance(**{field: changes.get(field, getattr(self, field)) for field in fields})
+
+    def take(self, rows: Sequence[int] | BoolArray) -> Instance:
+        """The instance with only the jobs at the given positions."""
+        jobs = self.jobs.take(rows)
+        return self.replace(jobs=jobs, throughputs=self.throughputs.take(rows))
+
+    def adding(self, more: Mapping[str, float]) -> Instance:
+        """The instance with ``more`` accelerators of the named types."""
+        return self.replace(cluster=self.cluster.adding(more))
+
+    def __repr__(self) -> str:
+        return f"Instance({len(self.jobs)} jobs, {self.cluster!r}, {self.throughputs.unit})"
+
+
+def _mismatch(noun: str, found: Labels, expected: Labels) -> InputError:
+    if len(found) <= 100_000 and len(expected) <= 100_000:
+        extra = [name for name in found if name not in expected]
+        lacking = [name for name in expected if name not in found]
+    else:
+        extra, lacking = [], []
+    if not extra and not lacking:
+        return InputError(
+            f"the table's {noun}s differ from the instance's in number or order",
+            seen=f"{len(found)} and {len(expected)}",
+            rule=f"the same {noun}s in the same order",
+        )
+    if lacking:
+        return InputError(
+            f"{noun} {lacking[0]!r} has no throughputs",
+            where="throughput table",
+            seen=f"{len(lacking)} {noun}(s) missing",
+            rule=f"the table's {noun}s are those of the instance, exactly",
+            fix=f"the table has {extra[0]!r} instead: rename one" if extra else f"add {lacking[0]!r} to the table",
+        )
+    return InputError(
+        f"unknown {noun} {extra[0]!r} in the throughput table",
+        seen=f"{len(extra)} unknown {noun}(s)",
+        rule=f"the table's {noun}s are those of the instance, exactly",
+        fix="table.select([...]) keeps the types you have",
+    )
+
+
+def _some(names: Labels, positions: Any, limit: int = 5) -> str:
+    shown = ", ".join(names[int(position)] for position in positions[:limit])
+    return shown + (", ..." if len(positions) > limit else "")

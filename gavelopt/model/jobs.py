@@ -1,0 +1,124 @@
+"""The demand: one row a job, in columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gavelopt.errors import InputError
+from gavelopt.labels import Labels
+from gavelopt.model.arrays import FloatArray, IntArray, read_only, vector, whole
+
+
+@dataclass(frozen=True, eq=False)
+class JobSet:
+    """J jobs in columns; every column is a read-only (J,) array.
+
+    Args:
+        names: unique names, or a number of jobs (then j0, j1, ...).
+        workload: what each job runs, the key into profiled tables; None where rates are given by job.
+        scale_factor: accelerators a job holds at once (its gang), whole, >= 1. Default 1.
+        weight: priority weight > 0; a job of weight 5 is meant to get five times as much. Default 1.
+        steps: steps left, >= 0; None or NaN where unknown.
+        arrival_s: when the job arrives, seconds. Default 0.
+        elapsed_s: seconds since the job arrived. Default 0.
+        isolated_elapsed_s: time the work done so far would have taken on an isolated share, seconds. Default 0.
+        deadline_s: seconds from now until the job must be done; NaN for none.
+        entity: name of the team that owns each job, or None.
+
+    Raises:
+        InputError: a wrong shape, a value out of range (named by job), a duplicate name.
+    """
+
+    names: Labels
+    scale_factor: IntArray
+    weight: FloatArray
+    steps: FloatArray | None
+    arrival_s: FloatArray
+    elapsed_s: FloatArray
+    isolated_elapsed_s: FloatArray
+    deadline_s: FloatArray | None
+    workload: tuple[str | None, ...] | None
+    entity: tuple[str | None, ...] | None
+
+    def __init__(
+        self,
+        names: Iterable[str] | int,
+        *,
+        workload: Sequence[str | None] | None = None,
+        scale_factor: object = None,
+        weight: object = None,
+        steps: object = None,
+        arrival_s: object = None,
+        elapsed_s: object = None,
+        isolated_elapsed_s: object = None,
+        deadline_s: object = None,
+        entity: Sequence[str | None] | None = None,
+    ) -> None:
+        labels = _labels(names)
+        count = len(labels)
+        put = object.__setattr__
+        put(self, "names", labels)
+        put(self, "scale_factor", whole(scale_factor, count, "scale_factor", labels))
+        put(self, "weight", vector(weight, count, "weight", labels, strict=True))
+        put(self, "steps", _optional(steps, count, "steps", labels))
+        put(self, "arrival_s", vector(arrival_s, count, "arrival_s", labels, default=0.0))
+        put(self, "elapsed_s", vector(elapsed_s, count, "elapsed_s", labels, default=0.0))
+        put(self, "isolated_elapsed_s", vector(isolated_elapsed_s, count, "isolated_elapsed_s", labels, default=0.0))
+        put(self, "deadline_s", _optional(deadline_s, count, "deadline_s", labels, strict=True))
+        put(self, "workload", _texts(workload, count, "workload"))
+        put(self, "entity", _texts(entity, count, "entity"))
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    COLUMNS = ("scale_factor", "weight", "steps", "arrival_s", "elapsed_s", "isolated_elapsed_s", "deadline_s")
+
+    def take(self, rows: object) -> JobSet:
+        """The jobs at the given positions (or where a boolean mask holds), in that order."""
+        at = np.arange(len(self))[rows]  # type: ignore[index]
+        columns = {name: None if getattr(self, name) is None else getattr(self, name)[at] for name in self.COLUMNS}
+        texts = {
+            name: None if getattr(self, name) is None else [getattr(self, name)[i] for i in at]
+            for name in ("workload", "entity")
+        }
+        return JobSet([self.names[i] for i in at], **columns, **texts)
+
+    def __repr__(self) -> str:
+        return f"JobSet({len(self)} jobs)"
+
+
+def _labels(names: Iterable[str] | int) -> Labels:
+    if isinstance(names, Labels):
+        return names
+    if isinstance(names, (int, np.integer)):
+        if names < 0:
+            raise InputError("number of jobs out of range", seen=int(names), rule=">= 0")
+        return Labels.numbered("j", int(names), "job")
+    return Labels(names, "job")
+
+
+def _optional(values: object, count: int, what: str, labels: Labels, *, strict: bool = False) -> FloatArray | None:
+    if values is None:
+        return None
+    array = vector(values, count, what, labels, missing=True, strict=strict)
+    return None if count and bool(np.isnan(array).all()) else read_only(array)
+
+
+def _texts(values: Sequence[str | None] | None, count: int, what: str) -> tuple[str | None, ...] | None:
+    if values is None:
+        return None
+    texts = tuple(values)
+    if len(texts) != count:
+        raise InputError(f"{what} has the wrong length", seen=len(texts), rule=f"one a job: {count}")
+    for position, text in enumerate(texts):
+        if text is not None and not (isinstance(text, str) and text):
+            raise InputError(
+                f"{what} must be a name",
+                where=f"job number {position + 1}",
+                seen=repr(text),
+                rule="a non-empty string, or null for none",
+            )
+    return None if all(text is None for text in texts) else texts

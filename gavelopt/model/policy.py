@@ -1,0 +1,98 @@
+"""A policy: who should get what, declared once in the words of a ``View``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from gavelopt.errors import InputError, UnknownName
+from gavelopt.model.arrays import FloatArray
+from gavelopt.model.constraints import RateFloor
+from gavelopt.model.instance import Instance
+from gavelopt.model.view import View
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to solve a policy.
+
+    run:       ``run(problem, **options) -> Answer``; it returns bare numbers, the judge grades them.
+    guarantee: ``exact``, ``heuristic`` or ``rule`` (the policy itself is this closed form).
+    options:   names of keyword options that ``run`` accepts.
+    """
+
+    name: str
+    run: Callable[..., Any]
+    guarantee: str
+    summary: str
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Base of every policy. A subclass is a frozen dataclass whose fields are the policy's parameters.
+
+    Declare ``objective(view)`` in the words of View and the policy gets exact and heuristic methods, the judge, prices
+    and the contract tests. ``sense`` says whether the reported value is to be made large or small.
+    """
+
+    name: ClassVar[str]
+    sense: ClassVar[str] = "max"
+    summary: ClassVar[str] = ""
+    reference: ClassVar[str] = ""
+    methods: ClassVar[tuple[Method, ...]] = ()
+    generic: ClassVar[bool] = True  # whether the methods that work from the normal form apply
+
+    def objective(self, view: View) -> Any:
+        """The utility of an allocation, in the words of ``view``."""
+        raise NotImplementedError
+
+    def constraints(self, view: View) -> Sequence[RateFloor]:
+        """Constraints beyond capacity and time."""
+        return ()
+
+    def assumed_rates(self, instance: Instance) -> FloatArray | None:
+        """(J, R) rates the policy believes in, or None for the measured ones (heterogeneity-agnostic variants differ)."""
+        return None
+
+    def rule(self, instance: Instance) -> FloatArray | None:
+        """(J, R) the allocation itself, where the policy is a closed form; None for an optimisation."""
+        return None
+
+    def unit(self, instance: Instance) -> str:
+        """Unit of the reported value."""
+        return ""
+
+    def warnings(self, instance: Instance) -> Sequence[str]:
+        """What a reader should know about this policy on this instance."""
+        return ()
+
+    @classmethod
+    def parameters(cls) -> dict[str, Any]:
+        """Parameter names and their defaults."""
+        return {field.name: field.default for field in dataclasses.fields(cls)}
+
+    @classmethod
+    def build(cls, options: Mapping[str, Any]) -> Policy:
+        """The policy with the given parameters. Raises UnknownName for one it does not have."""
+        for name in options:
+            if name not in cls.parameters():
+                raise UnknownName.among(f"option of policy {cls.name!r}", name, cls.parameters())
+        return cls(**options)
+
+    def describe(self) -> str:
+        """The name with the parameters that differ from their defaults."""
+        changed = {k: getattr(self, k) for k, d in self.parameters().items() if getattr(self, k) != d}
+        return self.name + (f"({', '.join(f'{k}={v!r}' for k, v in changed.items())})" if changed else "")
+
+
+def choice(owner: str, option: str, value: object, allowed: Sequence[object]) -> None:
+    """Raise InputError unless ``value`` is one of ``allowed``."""
+    if value not in allowed:
+        raise InputError(
+            f"option {option!r} of policy {owner!r} out of range",
+            seen=repr(value),
+            rule="one of: " + ", ".join(repr(a) for a in allowed),
+        )
