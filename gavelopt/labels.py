@@ -54,7 +54,7 @@ class Labels(Sequence[str]):
     def _position(self) -> dict[str, int]:
         return {name: position for position, name in enumerate(self._names)}
 
-    def index(self, name: str, *_: object) -> int:  # type: ignore[override]
+    def index(self, name: str, *_: object) -> int:
         """Position of ``name``. Raises UnknownName, with the closest label, if it is not on the axis."""
         if self._prefix is None:
             found = self._position.get(name)

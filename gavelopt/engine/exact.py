@@ -15,8 +15,8 @@ from gavelopt.engine.aggregate import merge
 from gavelopt.engine.backends import convex, highs
 from gavelopt.engine.linear import linear_program, tidy
 from gavelopt.engine.problem import Answer, Problem
-from gavelopt.errors import UnknownName
 from gavelopt.engine.response import response
+from gavelopt.errors import UnknownName
 from gavelopt.judge.certify import Multipliers, majorant, upper_bound
 from gavelopt.model.arrays import FloatArray
 from gavelopt.model.space import AllocationSpace
@@ -77,7 +77,8 @@ def _conic(problem: Problem, space: AllocationSpace, form: Utility, solver: str)
         about = np.where(form.active, least / np.where(form.slope > 0, form.slope, 1.0), 1.0)
     best: tuple[float, FloatArray, Multipliers] | None = None
     rounds = 0
-    for rounds in range(1, ROUNDS + 1):
+    for _ in range(ROUNDS):
+        rounds += 1
         x, price, worth = convex.solve_power(space, form, solver, problem.seconds_left, about)
         x = tidy(space, x)
         rate = space.rate(x)

@@ -69,7 +69,7 @@ def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray) -> F
     face = _face(space, utility, rate, unit)
     if face is None:
         return None
-    lower, matrix, optimum, resources = face
+    lower, matrix, resources = face
     sides = np.zeros((resources, 2))
     for resource in range(resources):
         for side, sign in enumerate((1.0, -1.0)):
@@ -87,7 +87,7 @@ def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray) -> F
 
 def _face(
     space: AllocationSpace, utility: Utility, rate: FloatArray, unit: float
-) -> tuple[FloatArray, sparse.csr_array, float, int] | None:
+) -> tuple[FloatArray, sparse.csr_array, int] | None:
     """The optimal multipliers as  A v <= b  over v = (y, w, lambda), all divided by ``unit``."""
     grid = space.grid
     assert grid is not None
@@ -120,7 +120,6 @@ def _face(
         return (
             np.concatenate([np.zeros(len(row)), [value / unit * (1 + SLACK) + SLACK, 1.0, -1.0]]),
             sparse.csr_array(matrix),
-            value,
             resources,
         )
     found = majorant(utility, Multipliers(at=rate), space.ceiling)
@@ -132,6 +131,5 @@ def _face(
     return (
         np.concatenate([-gradient[row] * grid.table[row, column], [optimum * (1 + SLACK) + SLACK]]),
         sparse.csr_array(matrix),
-        value,
         resources,
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gavelopt.model.arrays import FloatArray
+from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
@@ -79,7 +79,7 @@ def majorant(utility: Utility, given: Multipliers, at_least: FloatArray) -> tupl
     return _tangent(utility, rate, on)
 
 
-def _majorant_of_minimum(utility: Utility, given: Multipliers, on: FloatArray) -> tuple[float, FloatArray] | None:
+def _majorant_of_minimum(utility: Utility, given: Multipliers, on: BoolArray) -> tuple[float, FloatArray] | None:
     """min u_i <= sum lambda_i u_i for lambda in the simplex, each u_i under its own tangent."""
     if given.emphasis is None:
         return None
@@ -97,7 +97,7 @@ def _majorant_of_minimum(utility: Utility, given: Multipliers, on: FloatArray) -
     return float(share @ constant), share * gradient
 
 
-def _tangent(utility: Utility, rate: FloatArray, on: FloatArray) -> tuple[float, FloatArray] | None:
+def _tangent(utility: Utility, rate: FloatArray, on: BoolArray) -> tuple[float, FloatArray] | None:
     """The tangent of a power mean (p < 1, p = 0 the weighted logarithms) at ``rate``."""
     u = utility.slope * rate + utility.offset
     if bool((u[on] <= 0).any()) or utility.saturation is not None:

@@ -79,7 +79,7 @@ def vector(
             seen=float(array[position]),
             rule=f"a finite number {sign} {minimum:g}",
         )
-    return read_only(array)  # type: ignore[no-any-return]
+    return read_only(array)
 
 
 def whole(values: object, length: int, what: str, labels: Sequence[str], *, minimum: int = 1) -> IntArray:
@@ -94,7 +94,7 @@ def whole(values: object, length: int, what: str, labels: Sequence[str], *, mini
             seen=float(array[position]),
             rule=f"a whole number >= {minimum}",
         )
-    return read_only(rounded.astype(np.int64))  # type: ignore[no-any-return]
+    return read_only(rounded.astype(np.int64))
 
 
 def _noun(labels: Sequence[str]) -> str:

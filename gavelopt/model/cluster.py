@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,7 +33,6 @@ class Cluster:
     cost_per_hour: FloatArray | None = None
     memory_gib: FloatArray | None = None
     per_node: FloatArray | None = None
-    _names: tuple[str, ...] = field(init=False, repr=False, default=())
 
     def __init__(
         self,
@@ -46,7 +45,8 @@ class Cluster:
         if isinstance(accelerators, Mapping):
             if count is not None:
                 raise InputError("counts given twice", rule="a mapping of names to counts needs no count argument")
-            accelerators, count = list(accelerators), list(accelerators.values())
+            count = list(accelerators.values())
+            accelerators = list(accelerators)
         if isinstance(accelerators, str):
             raise InputError(
                 "accelerators must be a list of names",

@@ -78,7 +78,7 @@ class JobSet:
 
     def take(self, rows: object) -> JobSet:
         """The jobs at the given positions (or where a boolean mask holds), in that order."""
-        at = np.arange(len(self))[rows]  # type: ignore[index]
+        at = np.arange(len(self))[np.asarray(rows)]
         columns = {name: None if getattr(self, name) is None else getattr(self, name)[at] for name in self.COLUMNS}
         texts = {
             name: None if getattr(self, name) is None else [getattr(self, name)[i] for i in at]

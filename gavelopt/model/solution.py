@@ -53,13 +53,13 @@ class Prices(Mapping[str, float]):
     """
 
     accelerators: Labels
-    values: FloatArray  # type: ignore[assignment]
+    per_accelerator: FloatArray
     jobs: FloatArray | None = None
     unit: str = ""
     _range: Callable[[], FloatArray | None] = field(default=lambda: None, repr=False)
 
     def __getitem__(self, name: str) -> float:
-        return float(self.values[self.accelerators.index(name)])
+        return float(self.per_accelerator[self.accelerators.index(name)])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.accelerators)

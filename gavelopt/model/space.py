@@ -125,7 +125,7 @@ class AllocationSpace:
     def usage(self, x: FloatArray) -> FloatArray:
         """(C,) use of each resource under ``x``."""
         if self.grid is not None:
-            return self.grid.use @ x.reshape(self.grid.table.shape)
+            return np.asarray(self.grid.use @ x.reshape(self.grid.table.shape))
         return np.asarray(self.matrices[2] @ x)
 
     @cached_property

@@ -142,7 +142,7 @@ class ThroughputTable:
 
     def take(self, rows: object) -> ThroughputTable:
         """The table of the jobs at the given positions; kinds and their pairs are kept as they are."""
-        at = np.arange(len(self.jobs))[rows]  # type: ignore[index]
+        at = np.arange(len(self.jobs))[np.asarray(rows)]
         kind = at if self.kind is None else self.kind[at]
         return self._with(
             np.where(self.known, self.rows, np.nan), [self.jobs[i] for i in at], self.accelerators, kind, self.pairs
@@ -193,7 +193,7 @@ def _kinds(kind: object, jobs: int, rows: int) -> IntArray | None:
         raise InputError(
             "kind names a row that is not in the table", seen=int(follows.max()), rule=f"rows 0 to {rows - 1}"
         )
-    return read_only(follows.astype(np.int64))  # type: ignore[no-any-return]
+    return read_only(follows.astype(np.int64))
 
 
 def _refuse_bad(values: FloatArray, unknown: BoolArray, jobs: Labels, types: Labels, kind: IntArray | None) -> None:
