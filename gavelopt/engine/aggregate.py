@@ -49,9 +49,9 @@ class Merged:
 
 def merge(space: AllocationSpace, utility: Utility) -> Merged | None:
     """The problem with identical jobs merged, or None where that does not pay (or columns are shared)."""
-    grid = space.grid
+    grid = space.plain
     jobs = len(space.jobs)
-    if grid is None or space.size != grid.table.size or jobs < 2:
+    if grid is None or jobs < 2:
         return None
     columns = [
         np.where(grid.usable, grid.table, -1.0),

@@ -97,11 +97,7 @@ def _proof(
     space: AllocationSpace, form: Utility, price: FloatArray, worth: FloatArray, rate: FloatArray
 ) -> Multipliers:
     """Prices of the separable form as multipliers of U, with the tangent at what the jobs would buy at those prices."""
-    at = (
-        response(space, price, worth, form.p)
-        if space.grid is not None and space.grid.table.size == space.size
-        else rate
-    )
+    at = response(space, price, worth, form.p) if space.plain is not None else rate
     on = form.active & (at > 0)
     if not on.any():
         return Multipliers(np.zeros(len(space.capacity)))

@@ -137,8 +137,8 @@ def tidy(space: AllocationSpace, x: FloatArray) -> FloatArray:
 
 def _of_columns(space: AllocationSpace, factor: FloatArray, which: int) -> FloatArray:
     """(K,) the largest factor among each column's jobs (which = 1) or resources (which = 2)."""
-    if space.grid is not None and space.grid.table.size == space.size:
-        shape = space.grid.table.shape
-        return np.broadcast_to(factor[:, None] if which == 1 else factor[None, :], shape).ravel()
+    if space.plain is not None:
+        shape = space.plain.table.shape
+        return np.asarray(np.broadcast_to(factor[:, None] if which == 1 else factor[None, :], shape).ravel())
     touched = (space.matrices[which] != 0).astype(np.float64)
     return np.maximum(np.asarray(touched.multiply(factor[:, None]).max(axis=0).todense()).ravel(), 1.0)

@@ -32,6 +32,7 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
     utility, found = problem.utility, answer.multipliers
     if utility is None or found is None or found.prices is None or verdict.value is None:
         return None
+    price = found.prices
     rate = problem.space.rate(answer.x)
     slope = utility.reported_slope(utility.value(rate))
     if not np.isfinite(slope):
@@ -43,9 +44,7 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
         if verdict.status != "optimal" or problem.floors:
             return None
         faces = price_faces(problem.space, utility, rate)
-        return (
-            None if faces is None else snapped(faces, found.prices, utility.value(rate), problem.space.capacity) * slope
-        )
+        return None if faces is None else snapped(faces, price, utility.value(rate), problem.space.capacity) * slope
 
     return Prices(problem.space.resources, found.prices * slope, jobs, problem.policy.unit(problem.instance), sides)
 
@@ -59,11 +58,11 @@ def snapped(faces: FloatArray, price: FloatArray, value: float, capacity: FloatA
 
 def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray) -> FloatArray | None:
     """(C, 2) least and greatest optimal price of each resource in units of U, at the optimal rates ``rate``."""
-    if not (utility.p <= 1.0) or space.grid is None or space.size != space.grid.table.size:
+    if not (utility.p <= 1.0) or space.plain is None:
         return None
     merged = merge(space, utility)
     if merged is not None:
-        total = np.bincount(merged.member, weights=rate, minlength=len(merged.count))
+        total = np.bincount(merged.member, weights=rate, minlength=len(merged.count)).astype(np.float64)
         space, utility, rate = merged.space, merged.utility, total
     unit = typical(space, utility)
     face = _face(space, utility, rate, unit)

@@ -16,7 +16,7 @@ from gavelopt.model.space import AllocationSpace
 
 def response(space: AllocationSpace, price: FloatArray, worth: FloatArray, p: float) -> FloatArray:
     """(J,) rates that maximise  integral of worth r^(p-1)  minus the cost at ``price``; p < 1, space a plain grid."""
-    grid = space.grid
+    grid = space.plain
     assert grid is not None
     top = np.where(grid.usable, grid.table, 0.0) * space.time[:, None]
     toll = grid.use[:, None] * space.time[:, None] * np.maximum(price, 0.0)[None, :]

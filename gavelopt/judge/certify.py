@@ -118,7 +118,7 @@ def time_prices(
     space: AllocationSpace, gradient: FloatArray, price: FloatArray, given: FloatArray | None = None
 ) -> FloatArray:
     """(J,) w >= 0 that covers every column: gradient.R_c <= price.U_c + w.M_c."""
-    if space.grid is not None and space.grid.table.size == space.size:
+    if space.plain is not None:
         return _time_prices_of_grid(space, gradient, price)
     rate, member, use = space.matrices
     profit = np.asarray(rate.T @ gradient - use.T @ price)

@@ -29,8 +29,8 @@ class Allocation:
     @cached_property
     def matrix(self) -> FloatArray:
         """(J, R) time of each job on each accelerator type, alone or sharing."""
-        if self.space.grid is not None and self.x.size == self.space.grid.table.size:
-            return read_only(self.x.reshape(self.space.grid.table.shape).copy())
+        if self.space.plain is not None:
+            return read_only(self.x.reshape(self.space.plain.table.shape).copy())
         _, member, use = self.space.matrices
         return np.asarray((member.multiply(self.x[None, :]) @ (use != 0).T.astype(float)).todense())
 

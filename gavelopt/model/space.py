@@ -8,7 +8,8 @@ hold it all; x is the decision:
     usage = U x      (C,)  use of each resource,  U x <= capacity
 
 The plain space ("grid") has one column for every (job, accelerator type), job by job, so x is the allocation matrix
-X (J, C) read row by row; its three matrices are derived only when somebody asks for them.
+X (J, C) read row by row; its three matrices are derived only when somebody asks for them. Space sharing appends columns
+of two members.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from scipy import sparse
 
 from gavelopt.labels import Labels
-from gavelopt.model.arrays import BoolArray, FloatArray, read_only
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, read_only
 
 Sparse = Any  # scipy.sparse arrays carry no useful static type
 
@@ -40,10 +41,23 @@ class Grid:
 
 
 @dataclass(frozen=True, eq=False)
+class Shared:
+    """Columns of two jobs that share the accelerators of one gang (space sharing).
+
+    members: (P, 2) jobs; resource: (P,) type; rates: (P, 2) rate of each member; use: (P,) accelerators, held once.
+    """
+
+    members: IntArray
+    resource: IntArray
+    rates: FloatArray
+    use: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class AllocationSpace:
     """Columns over J jobs and C resources; see the head of this file.
 
-    Build one with ``AllocationSpace.from_grid`` or ``AllocationSpace.from_columns``.
+    Build one with ``from_grid`` (a column for every job and type, then any shared columns) or ``from_columns``.
     """
 
     jobs: Labels
@@ -51,6 +65,7 @@ class AllocationSpace:
     capacity: FloatArray
     time: FloatArray
     grid: Grid | None = None
+    shared: Shared | None = None
     _given: tuple[Sparse, Sparse, Sparse] | None = field(default=None, repr=False)
 
     @classmethod
@@ -63,10 +78,12 @@ class AllocationSpace:
         use: FloatArray,
         usable: BoolArray,
         time: FloatArray | None = None,
+        shared: Shared | None = None,
     ) -> AllocationSpace:
-        """One column for every (job, type). ``time`` (J,) is each job's time budget, 1 unless rows were merged."""
+        """One column for every (job, type), job by job, then the ``shared`` ones. ``time`` (J,) is 1 unless rows were merged."""
         budget = np.ones(len(jobs)) if time is None else time
-        return cls(jobs, resources, capacity, read_only(budget), Grid(table, use, usable))
+        shared = shared if shared is not None and len(shared.members) else None
+        return cls(jobs, resources, capacity, read_only(budget), Grid(table, use, usable), shared)
 
     @classmethod
     def from_columns(
@@ -82,12 +99,19 @@ class AllocationSpace:
         """Any columns: ``rate`` and ``member`` are sparse (J, K), ``use`` is sparse (C, K)."""
         budget = np.ones(len(jobs)) if time is None else time
         given = (sparse.csc_array(rate), sparse.csc_array(member), sparse.csc_array(use))
-        return cls(jobs, resources, capacity, read_only(budget), None, given)
+        return cls(jobs, resources, capacity, read_only(budget), None, None, given)
+
+    @property
+    def plain(self) -> Grid | None:
+        """The grid where it is the whole space: every column serves one job on one type."""
+        return self.grid if self.shared is None else None
 
     @property
     def size(self) -> int:
         """Number of columns."""
-        return int(self.grid.table.size if self.grid is not None else self.matrices[0].shape[1])
+        if self.grid is None:
+            return int(self.matrices[0].shape[1])
+        return int(self.grid.table.size + (len(self.shared.members) if self.shared else 0))
 
     @cached_property
     def matrices(self) -> tuple[Sparse, Sparse, Sparse]:
@@ -100,41 +124,63 @@ class AllocationSpace:
         job, start = columns // max(types, 1), np.arange(rows * types + 1)
         rate = sparse.csc_array((self.grid.table.ravel(), job, start), shape=(rows, rows * types))
         member = sparse.csc_array((np.ones(rows * types), job, start), shape=(rows, rows * types))
-        use = sparse.csc_array(
-            (np.repeat(self.grid.use, types), columns % max(types, 1), start), shape=(types, rows * types)
+        held = np.repeat(self.grid.use, types)
+        use = sparse.csc_array((held, columns % max(types, 1), start), shape=(types, rows * types))
+        if self.shared is None:
+            return rate, member, use
+        more = _shared_matrices(self.shared, rows, types)
+        first, second, third = (
+            sparse.hstack(both, format="csc") for both in zip((rate, member, use), more, strict=True)
         )
-        return rate, member, use
+        return first, second, third
 
     @cached_property
     def usable(self) -> BoolArray:
         """(K,) columns that may carry time."""
-        return self.grid.usable.ravel() if self.grid is not None else np.ones(self.size, dtype=bool)
+        if self.grid is None:
+            return np.ones(self.size, dtype=bool)
+        singles = self.grid.usable.ravel()
+        return singles if self.shared is None else np.append(singles, np.ones(len(self.shared.members), dtype=bool))
 
     def rate(self, x: FloatArray) -> FloatArray:
         """(J,) throughput of each job under the decision ``x``."""
-        if self.grid is not None:
-            return np.einsum("jc,jc->j", self.grid.table, x.reshape(self.grid.table.shape))
+        if self.plain is not None:
+            return np.asarray(np.einsum("jc,jc->j", self.plain.table, x.reshape(self.plain.table.shape)))
         return np.asarray(self.matrices[0] @ x)
 
     def share(self, x: FloatArray) -> FloatArray:
         """(J,) time of each job under ``x``."""
-        return (
-            x.reshape(self.grid.table.shape).sum(axis=1) if self.grid is not None else np.asarray(self.matrices[1] @ x)
-        )
+        if self.plain is not None:
+            return np.asarray(x.reshape(self.plain.table.shape).sum(axis=1))
+        return np.asarray(self.matrices[1] @ x)
 
     def usage(self, x: FloatArray) -> FloatArray:
         """(C,) use of each resource under ``x``."""
-        if self.grid is not None:
-            return np.asarray(self.grid.use @ x.reshape(self.grid.table.shape))
+        if self.plain is not None:
+            return np.asarray(self.plain.use @ x.reshape(self.plain.table.shape))
         return np.asarray(self.matrices[2] @ x)
 
     @cached_property
     def ceiling(self) -> FloatArray:
         """(J,) the highest rate each job could have with all capacity to itself: time times its fastest usable column."""
-        if self.grid is not None:
-            if not self.grid.table.size:
-                return np.zeros(len(self.jobs))
-            best = np.where(self.grid.usable, self.grid.table, 0.0).max(axis=1)
+        if self.plain is not None:
+            best = np.where(self.plain.usable, self.plain.table, 0.0).max(axis=1, initial=0.0)
+        elif self.size:
+            best = np.asarray(self.matrices[0].multiply(self.usable[None, :]).max(axis=1).todense()).ravel()
         else:
-            best = np.asarray(self.matrices[0].max(axis=1).todense()).ravel() if self.size else np.zeros(len(self.jobs))
+            best = np.zeros(len(self.jobs))
         return np.asarray(best * self.time)
+
+
+def _shared_matrices(shared: Shared, jobs: int, types: int) -> tuple[Sparse, Sparse, Sparse]:
+    pairs = len(shared.members)
+    twice, once = np.arange(0, 2 * pairs + 1, 2), np.arange(pairs + 1)
+    # the members of a column in rising order, as CSC wants them
+    order = np.argsort(shared.members, axis=1)
+    member_rows = np.take_along_axis(shared.members, order, axis=1).ravel()
+    rates = np.take_along_axis(shared.rates, order, axis=1).ravel()
+    return (
+        sparse.csc_array((rates, member_rows, twice), shape=(jobs, pairs)),
+        sparse.csc_array((np.ones(2 * pairs), member_rows, twice), shape=(jobs, pairs)),
+        sparse.csc_array((shared.use, shared.resource, once), shape=(types, pairs)),
+    )

@@ -104,7 +104,7 @@ def _factors(utility: Utility, about: FloatArray) -> FloatArray:
     factor = np.zeros(len(about))
     logs = np.log(utility.weight[on]) + utility.p * np.log((utility.slope * about)[on])
     factor[on] = np.exp(logs - logs.max())
-    return factor / factor.sum()
+    return np.asarray(factor / factor.sum())
 
 
 def _objective(cp: Any, p: float, factor: FloatArray, q: Any) -> Any:
