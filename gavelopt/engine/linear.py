@@ -141,4 +141,4 @@ def _of_columns(space: AllocationSpace, factor: FloatArray, which: int) -> Float
         shape = space.plain.table.shape
         return np.asarray(np.broadcast_to(factor[:, None] if which == 1 else factor[None, :], shape).ravel())
     touched = (space.matrices[which] != 0).astype(np.float64)
-    return np.maximum(np.asarray(touched.multiply(factor[:, None]).max(axis=0).todense()).ravel(), 1.0)
+    return np.asarray(np.maximum(np.asarray(touched.multiply(factor[:, None]).max(axis=0).todense()).ravel(), 1.0))

@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from gavelopt.engine.exact import exact
-from gavelopt.engine.heuristics import equal_share
+from gavelopt.engine.heuristics import equal_share, greedy
 from gavelopt.errors import GavelOptError, InputError, UnknownName
 from gavelopt.model.policy import Method, Policy
 
@@ -18,6 +18,7 @@ GROUP = "gavelopt.policies"
 GENERIC = (
     Method("exact", exact, "exact", "the normal form given to HiGHS or Clarabel", ("solver", "aggregate")),
     Method("equal_share", equal_share, "heuristic", "equal shares with redistribution"),
+    Method("greedy", greedy, "heuristic", "best gain per accelerator first", ("parcels",)),
 )
 
 

@@ -65,13 +65,18 @@ def judge(
     if utility is not None and len(instance.jobs):
         _same_reading(value, utility.reported(utility.value(rates)))
     if not np.isfinite(value):
-        return Verdict(
-            "infeasible", None, None, None, None, tuple(checks), "no allocation gives this policy a finite value"
-        )
+        return _infinite(space, utility, tuple(checks))
     gap = relative_gap(
         value, bound, logarithmic=utility is not None and utility.p == 0 and utility.report == "same", weight=utility
     )
     return Verdict(_status(gap, tolerance, kind), value, bound, kind, gap, tuple(checks))
+
+
+def _infinite(space: AllocationSpace, utility: Utility | None, checks: tuple[Check, ...]) -> Verdict:
+    """Infeasible where even every job at its ceiling gives no finite value; otherwise this answer alone is at fault."""
+    if utility is not None and np.isfinite(utility.reported(utility.value(space.ceiling))):
+        return Verdict("failed", None, None, None, None, checks, "a job gets nothing, so the value is not finite")
+    return Verdict("infeasible", None, None, None, None, checks, "no allocation gives this policy a finite value")
 
 
 def _bound(
