@@ -1,13 +1,18 @@
-"""Profiled tables keyed by (workload, scale factor), as measured, before any job is named."""
+"""Profiled tables keyed by (workload, scale factor), as measured, before any job is named.
+
+A table of K keys serves any number of jobs: each job follows the row of its key, so a million jobs drawn from 26
+workloads are 26 rows and a million row numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from gavelopt.errors import InputError, did_you_mean
+from gavelopt.errors import InputError, UnknownName, did_you_mean
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.jobs import JobSet
@@ -23,7 +28,8 @@ class ThroughputProfiles:
 
     keys:  K keys (workload, scale factor).
     rates: (K, R) throughput of the whole gang, NaN unknown, 0 cannot run.
-    pairs: {(key, key): (R, 2) rates of both}; each unordered pair once.
+    pairs: {(key, key): (R, 2) rates of both}; each unordered pair once, NaN unknown.
+    notes: what a reader met in the measurements and should say aloud.
     """
 
     keys: Sequence[Key]
@@ -32,11 +38,17 @@ class ThroughputProfiles:
     unit: str = "steps/s"
     source: str | None = None
     pairs: Mapping[tuple[Key, Key], FloatArray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def workloads(self) -> list[str]:
         """The workloads in order of first appearance."""
         return list(dict.fromkeys(workload for workload, _ in self.keys))
+
+    @cached_property
+    def row(self) -> Mapping[Key, int]:
+        """The row of each key."""
+        return {key: position for position, key in enumerate(self.keys)}
 
     def for_jobs(
         self, jobs: JobSet, accelerators: Sequence[str], missing: str = "error"
@@ -45,91 +57,98 @@ class ThroughputProfiles:
 
         ``missing`` says what to do with a job whose (workload, scale factor) was never measured: ``error``;
         ``drop`` the job; ``scale`` linearly from the nearest scale factor that was measured.
+
+        Raises:
+            InputError: a job without a workload, an accelerator or a workload that the table does not measure.
         """
         if missing not in MISSING:
-            raise InputError("unknown choice for missing", seen=repr(missing), rule="one of: " + ", ".join(MISSING))
+            raise UnknownName.among("choice for missing", missing, MISSING)
         columns = [self.accelerators.index(name) for name in accelerators]
-        rows = {key: position for position, key in enumerate(self.keys)}
-        rates, notes = [np.asarray(row)[columns] for row in self.rates], []
-        wanted = _keys_of(jobs)
-        absent = [key for key in dict.fromkeys(wanted) if key not in rows]
-        for key in absent:
-            if missing == "error" or (missing == "scale" and key[0] not in self.workloads):
-                raise self._no_key(key, jobs, wanted)
-            count = wanted.count(key)
-            if missing == "scale":
-                near = min((s for w, s in self.keys if w == key[0]), key=lambda s: (abs(np.log(s / key[1])), s))
-                rows[key] = len(rates)
-                rates.append(rates[rows[key[0], near]] * key[1] / near)
-                notes.append(f"{count} job(s) of {key} have no measured rate; scaled linearly from scale factor {near}")
+        keys, key_of = _distinct_keys(jobs)
+        rates: list[FloatArray] = []
+        notes: list[str] = []
+        place = np.full(len(keys), -1, dtype=np.int64)  # table row of each distinct key, -1 for a dropped one
+        for position, key in enumerate(keys):
+            found: FloatArray | None
+            if key in self.row:
+                found = self.rates[self.row[key]]
             else:
-                notes.append(f"dropped {count} job(s) of {key}: no measured rate for this (workload, scale factor)")
-        kept = [position for position, key in enumerate(wanted) if key in rows]
-        if len(kept) < len(jobs):
-            jobs = jobs.take(kept)
-        kind = np.array([rows[wanted[position]] for position in kept], dtype=np.int64)
-        table = self._table(jobs, list(accelerators), columns, np.array(rates).reshape(-1, len(columns)), kind, rows)
-        return jobs, table, notes
-
-    def _table(
-        self,
-        jobs: JobSet,
-        types: list[str],
-        columns: list[int],
-        rates: FloatArray,
-        kind: IntArray,
-        rows: dict[Key, int],
-    ) -> ThroughputTable:
-        used = np.unique(kind)
-        place = {int(old): new for new, old in enumerate(used)}
-        together = [
-            (place[rows[a]], place[rows[b]], values[columns])
-            for (a, b), values in self.pairs.items()
-            if rows[a] in place and rows[b] in place
-        ]
-        pairs = (
-            PairTable([(a, b) for a, b, _ in together], [v for *_, v in together], len(used), len(types))
-            if together
-            else None
-        )
-        return ThroughputTable(
-            rates[used],
+                found = self._absent(key, np.flatnonzero(key_of == position), jobs, missing, notes)
+            if found is not None:
+                place[position] = len(rates)
+                rates.append(found[columns])
+        if (place[key_of] < 0).any():
+            jobs, key_of = jobs.take(place[key_of] >= 0), key_of[place[key_of] >= 0]
+        kept = [key for position, key in enumerate(keys) if place[position] >= 0]
+        table = ThroughputTable(
+            np.array(rates).reshape(len(rates), len(columns)),
             jobs.names,
-            types,
-            kind=np.searchsorted(used, kind),
+            accelerators,
+            kind=place[key_of],
             unit=self.unit,
             source=self.source,
-            pairs=pairs,
+            pairs=self._pairs_of(kept, columns),
         )
+        return jobs, table, notes
 
-    def _no_key(self, key: Key, jobs: JobSet, wanted: list[Key]) -> InputError:
-        first = jobs.names[wanted.index(key)]
-        scales = sorted(s for w, s in self.keys if w == key[0])
-        if scales:
+    def _absent(self, key: Key, wanted: IntArray, jobs: JobSet, missing: str, notes: list[str]) -> FloatArray | None:
+        """(R,) rates of a key that was never measured, or None to drop its jobs, which stand at ``wanted``."""
+        workload, scale = key
+        measured = sorted(s for w, s in self.keys if w == workload)
+        if missing == "error" or (missing == "scale" and not measured):
+            raise self._no_key(key, jobs.names[int(wanted[0])], measured)
+        who = f"{len(wanted)} job(s) of {workload!r} at scale factor {scale}"
+        if missing == "drop":
+            notes.append(f"dropped {who}: no measured rate for this (workload, scale factor)")
+            return None
+        near = min(measured, key=lambda s: (abs(np.log(s / scale)), s))
+        notes.append(f"{who} have no measured rate: scaled linearly from scale factor {near}")
+        return np.asarray(self.rates[self.row[workload, near]] * (scale / near))
+
+    def _pairs_of(self, keys: Sequence[Key], columns: list[int]) -> PairTable | None:
+        """The pairs whose two keys are both in the table; scaled keys were measured with nobody."""
+        place = {key: position for position, key in enumerate(keys)}
+        found = [
+            ((place[a], place[b]), rates[columns]) for (a, b), rates in self.pairs.items() if a in place and b in place
+        ]
+        if not found:
+            return None
+        return PairTable([members for members, _ in found], [rates for _, rates in found], len(keys), len(columns))
+
+    def _no_key(self, key: Key, job: str, measured: list[int]) -> InputError:
+        workload, scale = key
+        if measured:
             return InputError(
-                f"no measured rate for workload {key[0]!r} at scale factor {key[1]}",
-                where=f"job {first!r}",
-                rule="measured scale factors: " + ", ".join(map(str, scales)),
+                f"no measured rate for workload {workload!r} at scale factor {scale}",
+                where=f"job {job!r}",
+                rule="measured scale factors: " + ", ".join(map(str, measured)),
                 fix="missing='drop' or missing='scale'",
             )
         return InputError(
-            f"unknown workload {key[0]!r}",
-            where=f"job {first!r}",
+            f"unknown workload {workload!r}",
+            where=f"job {job!r}",
             rule=f"the table measures {len(self.workloads)} workloads",
-            fix=did_you_mean(key[0], self.workloads) or "missing='drop' leaves such jobs out",
+            fix=did_you_mean(workload, self.workloads) or "missing='drop' leaves such jobs out",
         )
 
+    def __repr__(self) -> str:
+        return f"ThroughputProfiles({len(self.keys)} keys x {len(self.accelerators)} accelerators, {self.unit})"
 
-def _keys_of(jobs: JobSet) -> list[Key]:
-    if jobs.workload is None:
-        jobs_missing: list[str | None] = [None] * len(jobs)
-    else:
-        jobs_missing = list(jobs.workload)
-    for position, workload in enumerate(jobs_missing):
-        if workload is None:
-            raise InputError(
-                "a job names no workload",
-                where=f"job {jobs.names[position]!r}",
-                rule="rates by workload need the workload of every job",
-            )
-    return [(str(workload), int(scale)) for workload, scale in zip(jobs_missing, jobs.scale_factor, strict=True)]
+
+def _distinct_keys(jobs: JobSet) -> tuple[list[Key], IntArray]:
+    """The distinct (workload, scale factor) keys in order of first appearance, and (J,) the key of each job."""
+    workloads = jobs.workload if jobs.workload is not None else (None,) * len(jobs)
+    code = {name: number for number, name in enumerate(dict.fromkeys(workloads))}
+    if None in code:
+        raise InputError(
+            "a job names no workload",
+            where=f"job {jobs.names[workloads.index(None)]!r}",
+            rule="rates by workload need the workload of every job",
+        )
+    names = [str(name) for name in code]
+    number = np.fromiter(map(code.__getitem__, workloads), np.int64, len(jobs))
+    width = int(jobs.scale_factor.max(initial=0)) + 1
+    _, first, sorted_key = np.unique(number * width + jobs.scale_factor, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    keys = [(names[number[at]], int(jobs.scale_factor[at])) for at in first[order]]
+    return keys, np.argsort(order)[sorted_key].astype(np.int64)
