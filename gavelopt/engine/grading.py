@@ -11,6 +11,7 @@ import importlib
 from gavelopt.engine.problem import Answer, Problem
 from gavelopt.judge.verdict import Verdict, judge
 from gavelopt.model.allocation import Allocation
+from gavelopt.model.space import AllocationSpace
 
 # bound by name, so that solving one kind does not load the others
 JUDGES = {
@@ -26,10 +27,12 @@ def grade(problem: Problem, answer: Answer) -> Verdict:
         return judge(
             problem.instance,
             problem.policy,
-            problem.space,
+            _with_pairs(problem.space, answer),
             answer.x,
+            measured=_with_pairs(problem.measured, answer),
             utility=problem.utility,
             multipliers=answer.multipliers,
+            proof=answer.proof,
             floors=problem.floors,
             claimed=answer.claimed_bound,
             tolerance=problem.tolerance,
@@ -39,8 +42,12 @@ def grade(problem: Problem, answer: Answer) -> Verdict:
     return judged(problem.instance, problem.policy, answer.plan, answer.multipliers, problem.tolerance)  # type: ignore[no-any-return]
 
 
+def _with_pairs(space: AllocationSpace, answer: Answer) -> AllocationSpace:
+    return space if answer.pairs is None else space.with_columns(*answer.pairs)
+
+
 def allocation_of(problem: Problem, answer: Answer) -> Allocation:
     """The answer as an allocation over columns."""
     if problem.instance.kind == "training":
-        return Allocation(problem.instance.space(), answer.x)
+        return Allocation(_with_pairs(problem.measured, answer), answer.x)
     return problem.instance.allocation(answer.plan)  # type: ignore[attr-defined,no-any-return]

@@ -38,7 +38,7 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
     if not np.isfinite(slope):
         return None
     tangent = majorant(utility, found, problem.space.ceiling)
-    jobs = None if tangent is None else time_prices(problem.space, tangent[1], found.prices, found.time) * slope
+    jobs = None if tangent is None else time_prices([(problem.space, tangent[1])], price, found.time) * slope
 
     def sides() -> FloatArray | None:
         if verdict.status != "optimal" or problem.floors:

@@ -12,7 +12,7 @@ import numpy as np
 
 from gavelopt.errors import GavelOptError
 from gavelopt.judge.certify import Multipliers
-from gavelopt.model.arrays import FloatArray
+from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Policy
@@ -36,6 +36,8 @@ class Answer:
 
     x: (K,) time on each column of the problem's space; multipliers: proof offered, in units of the normal form.
     levels: (J,) normalised throughput per job where the policy defines levels.
+    proof: whatever the policy's own ``prove`` and ``examine`` need.
+    pairs: (entry, first job, second job) of the pair columns behind the single ones, for space sharing.
     plan: for kinds of instance other than "training", the decision in that kind's own bare form.
     """
 
@@ -43,6 +45,8 @@ class Answer:
     multipliers: Multipliers | None = None
     claimed_bound: float | None = None
     levels: FloatArray | None = None
+    pairs: tuple[IntArray, IntArray, IntArray] | None = None
+    proof: Any = None
     plan: Any = None
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -61,7 +65,15 @@ class Problem:
     @cached_property
     def space(self) -> AllocationSpace:
         """The columns, with the rates that the policy believes in."""
-        return self.instance.space(self.policy.assumed_rates(self.instance))
+        policy, instance = self.policy, self.instance
+        return instance.space(
+            policy.assumed_rates(instance), sharing=policy.space_sharing, factor=policy.rate_factor(instance)
+        )
+
+    @cached_property
+    def measured(self) -> AllocationSpace:
+        """The same columns with the measured rates."""
+        return self.instance.space(sharing=self.policy.space_sharing)
 
     @cached_property
     def utility(self) -> Utility | None:

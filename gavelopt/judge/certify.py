@@ -6,7 +6,8 @@ With G = g + v, every feasible x has, for any time prices w >= 0 with  G.R_c <= 
     U(R x) <= a - v.f + capacity.y + time.w
 
 Nobody is trusted: a multiplier that is wrong makes the bound weak, never false. Where every column serves one job the
-best w is  w_i = max(0, max_c (G_i R_ic - y.U_c));  otherwise a given w is raised until every column is covered.
+best w is  w_i = max(0, max_c (G_i R_ic - y.U_c));  otherwise a given w is raised until every column is covered, also
+those pairs of jobs that no solver ever listed.
 Any utility that rises with the rates is also at most U(ceiling), every job at its fastest.
 """
 
@@ -21,6 +22,8 @@ from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
+
+Worth = Sequence[tuple[AllocationSpace, FloatArray]]  # rates and the (J,) worth of one unit of each
 
 CHUNK = 1 << 16  # jobs per block: keeps the temporaries of a million jobs small
 
@@ -44,9 +47,16 @@ class Multipliers:
 
 
 def upper_bound(
-    space: AllocationSpace, utility: Utility, given: Multipliers | None, floors: Sequence[RateFloor] = ()
+    space: AllocationSpace,
+    utility: Utility,
+    given: Multipliers | None,
+    floors: Sequence[RateFloor] = (),
+    measured: AllocationSpace | None = None,
 ) -> float:
-    """The least upper bound on U that the multipliers prove; +inf where they prove nothing."""
+    """The least upper bound on U that the multipliers prove; U at the ceiling where they prove nothing.
+
+    ``measured`` has the rates that floors are held against, where they differ from those of ``space``.
+    """
     best = utility.value(space.ceiling)
     if given is None or given.prices is None or not utility.concave:
         return best
@@ -55,11 +65,12 @@ def upper_bound(
         return best
     constant, gradient = tangent
     price = np.maximum(np.nan_to_num(given.prices), 0.0)
+    worth = [(space, gradient)]
     if given.floors is not None and floors:
         extra = np.maximum(np.nan_to_num(given.floors), 0.0)
-        floor = np.sum([f.floor for f in floors], axis=0)
-        constant, gradient = constant - float(extra @ floor), gradient + extra
-    time = time_prices(space, gradient, price, given.time)
+        constant -= float(extra @ np.sum([f.floor for f in floors], axis=0))
+        worth.append((measured or space, extra))
+    time = time_prices(worth, price, given.time)
     bound = constant + float(space.capacity @ price) + float(space.time @ time)
     return min(best, bound) if np.isfinite(bound) else best
 
@@ -114,30 +125,82 @@ def _tangent(utility: Utility, rate: FloatArray, on: BoolArray) -> tuple[float, 
     return value - float(gradient[on] @ (utility.slope * rate)[on]), gradient * utility.slope
 
 
-def time_prices(
-    space: AllocationSpace, gradient: FloatArray, price: FloatArray, given: FloatArray | None = None
-) -> FloatArray:
-    """(J,) w >= 0 that covers every column: gradient.R_c <= price.U_c + w.M_c."""
+def time_prices(worth: Worth, price: FloatArray, given: FloatArray | None = None) -> FloatArray:
+    """(J,) w >= 0 that covers every column c:  sum over (space, g) in ``worth`` of g.R_c  <=  price.U_c + w.M_c.
+
+    The spaces differ in their rates only. ``given`` is where w starts from; single columns are covered exactly, columns of
+    several jobs by raising the first of their members.
+    """
+    space = worth[0][0]
+    start = np.zeros(len(space.jobs)) if given is None else np.maximum(np.nan_to_num(given), 0.0)
     if space.plain is not None:
-        return _time_prices_of_grid(space, gradient, price)
-    rate, member, use = space.matrices
-    profit = np.asarray(rate.T @ gradient - use.T @ price)
-    time = np.zeros(len(space.jobs)) if given is None else np.maximum(np.nan_to_num(given), 0.0)
+        return _cover_singles(worth, price)
+    if space.grid is None:
+        return _cover_columns(worth, price, start)
+    time = np.maximum(start, _cover_singles(worth, price))
+    return time if space.family is None else _cover_pairs(worth, price, time)
+
+
+def _cover_singles(worth: Worth, price: FloatArray) -> FloatArray:
+    grid = worth[0][0].grid
+    assert grid is not None
+    time = np.zeros(len(grid.use))
+    if not price.size:
+        return time
+    for start in range(0, len(time), CHUNK):
+        rows = slice(start, start + CHUNK)
+        profit = -grid.use[rows, None] * price[None, :]
+        for space, gradient in worth:
+            assert space.grid is not None
+            profit += space.grid.table[rows] * gradient[rows, None]
+        time[rows] = np.where(grid.usable[rows], profit, 0.0).max(axis=1)
+    return np.maximum(time, 0.0)
+
+
+def _cover_columns(worth: Worth, price: FloatArray, time: FloatArray) -> FloatArray:
+    """Any sparse columns: the shortfall of each is split evenly over its members."""
+    space = worth[0][0]
+    _, member, use = space.matrices
+    profit = np.sum([s.matrices[0].T @ gradient for s, gradient in worth], axis=0) - use.T @ price
     short = np.maximum(profit - member.T @ time, 0.0)
     members = np.asarray(member.sum(axis=0)).ravel()
     raise_by = member.multiply((short / np.maximum(members, 1.0))[None, :]).max(axis=1)
     return np.asarray(time + np.asarray(raise_by.todense()).ravel())
 
 
-def _time_prices_of_grid(space: AllocationSpace, gradient: FloatArray, price: FloatArray) -> FloatArray:
-    grid = space.grid
-    assert grid is not None
-    time = np.zeros(len(gradient))
-    if not price.size:
-        return time
-    for start in range(0, len(time), CHUNK):
-        rows = slice(start, start + CHUNK)
-        profit = grid.table[rows] * gradient[rows, None]
-        profit -= grid.use[rows, None] * price[None, :]
-        time[rows] = np.where(grid.usable[rows], profit, 0.0).max(axis=1)
-    return np.maximum(time, 0.0)
+def _cover_pairs(worth: Worth, price: FloatArray, time: FloatArray) -> FloatArray:
+    """Every pair that the family stands for, entry by entry, without listing the pairs.
+
+    With scores  a_i = g_i r_p0 - w_i  and  b_k = g_k r_p1 - w_k  an entry is covered when the best a_i + b_k of two
+    different jobs is at most its price; otherwise the largest a_i are cut by the excess, by raising their w.
+    """
+    space = worth[0][0]
+    family = space.family
+    assert family is not None
+    toll = family.use * price[family.resource]
+    order = np.argsort(family.kind, kind="stable")
+    ends = np.cumsum(family.jobs_of_kind)
+    jobs_of = np.split(order, ends[:-1])
+    time = time.copy()
+    for entry, (first, second) in enumerate(family.members.tolist()):
+        left, right = jobs_of[first], jobs_of[second]
+        a, b = -time[left], -time[right]
+        for other, gradient in worth:
+            assert other.family is not None
+            a, b = a + gradient[left] * other.family.rates[entry, 0], b + gradient[right] * other.family.rates[entry, 1]
+        excess = _best_pair(a, b, first == second) - toll[entry]
+        if excess > 0.0:
+            time[left] += np.maximum(a - (a.max() - excess), 0.0)
+    return time
+
+
+def _best_pair(a: FloatArray, b: FloatArray, same: bool) -> float:
+    """The largest a_i + b_k, of two different positions where both count the same jobs."""
+    if not same:
+        return float(a.max() + b.max())
+    if len(a) < 2:
+        return -np.inf
+    i, k = int(np.argmax(a)), int(np.argmax(b))
+    if i != k:
+        return float(a[i] + b[k])
+    return float(max(a[i] + np.delete(b, k).max(), np.delete(a, i).max() + b[k]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,25 +44,34 @@ def judge(
     space: AllocationSpace,
     x: FloatArray,
     *,
+    measured: AllocationSpace,
     utility: Utility | None,
     multipliers: Multipliers | None = None,
+    proof: Any = None,
     floors: Sequence[RateFloor] = (),
     claimed: float | None = None,
     tolerance: float = 1e-6,
 ) -> Verdict:
-    """Grade the decision ``x``. ``space`` has the rates that the policy believes in; floors are held at measured rates."""
-    measured = instance.space().rate(x) if floors else None
-    checks = list(check(space, x, floors, measured))
+    """Grade the decision ``x``. ``space`` has the rates that the policy believes in; floors are held at ``measured`` ones."""
+    checks = list(check(space, x, floors, measured.rate(x) if floors and x.shape == (space.size,) else None))
     rule = policy.rule(instance)
     if rule is not None:
         checks.append(check_rule(x.reshape(rule.shape), rule, space.jobs))
+    if all(c.passed for c in checks):
+        checks.extend(policy.examine(instance, space, x, proof))
     broken = [c for c in checks if not c.passed]
     if broken:
         words = ", ".join(f"{c.name} by {c.residual:.3g} at {c.worst}" for c in broken)
         return Verdict("failed", None, None, None, None, tuple(checks), f"the answer violates {words}")
     rates = space.rate(x)
     value = value_of(policy, instance, space, rates)
-    bound, kind = _bound(policy, space, utility, multipliers, floors, claimed, value if rule is not None else None)
+    proofs = [] if rule is None else [value]  # a closed form has one allocation, and the check "rule" has compared it
+    if utility is not None:
+        proofs.append(utility.reported(upper_bound(space, utility, multipliers, floors, measured)))
+    own = policy.prove(instance, space, proof)
+    if own is not None:
+        proofs.append(own)
+    bound, kind = _bound(proofs, policy.sense, claimed, empty=not len(space.jobs))
     if utility is not None and len(instance.jobs):
         _same_reading(value, utility.reported(utility.value(rates)))
     if not np.isfinite(value):
@@ -80,22 +90,14 @@ def _infinite(space: AllocationSpace, utility: Utility | None, checks: tuple[Che
 
 
 def _bound(
-    policy: Policy,
-    space: AllocationSpace,
-    utility: Utility | None,
-    multipliers: Multipliers | None,
-    floors: Sequence[RateFloor],
-    claimed: float | None,
-    ruled: float | None,
+    proofs: Sequence[float], sense: str, claimed: float | None, *, empty: bool
 ) -> tuple[float | None, str | None]:
-    if ruled is not None:
-        return ruled, "proved"  # a closed form has one feasible allocation, and the check "rule" has compared it
-    if not len(space.jobs):
+    """The tightest proved bound; a claim only where nothing is proved."""
+    if empty:
         return 0.0, "proved"
-    if utility is not None:
-        bound = utility.reported(upper_bound(space, utility, multipliers, floors))
-        if np.isfinite(bound):
-            return bound, "proved"
+    finite = [bound for bound in proofs if np.isfinite(bound)]
+    if finite:
+        return (min if sense == "max" else max)(finite), "proved"
     return (claimed, "claimed") if claimed is not None and np.isfinite(claimed) else (None, None)
 
 

@@ -14,6 +14,7 @@ from gavelopt.labels import Labels
 from gavelopt.model.arrays import BoolArray, FloatArray, read_only
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.jobs import JobSet
+from gavelopt.model.sharing import PairFamily, pair_family
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.throughput import ThroughputTable
 
@@ -135,13 +136,38 @@ class Instance:
             self.throughputs.rates if self._fits.all() else read_only(np.where(self._fits, self.throughputs.rates, 0.0))
         )
 
-    def space(self, rates: FloatArray | None = None) -> AllocationSpace:
-        """The columns (job, type); ``rates`` (J, R) replaces the measured rates for a policy that assumes others."""
-        table = self.rates if rates is None else read_only(np.where(self.usable, rates, 0.0))
+    def space(
+        self, rates: FloatArray | None = None, *, sharing: bool = False, factor: FloatArray | None = None
+    ) -> AllocationSpace:
+        """The columns (job, type), and with ``sharing`` the pairs of the table that can help.
+
+        ``rates`` (J, R) replaces the measured rates for a policy that assumes others; ``factor`` (R,) multiplies the rates
+        on each type (a reciprocal price), alone and shared.
+        """
+        table = self.rates if rates is None else np.where(self.usable, rates, 0.0)
+        table = table if factor is None else table * factor[None, :]
+        family = self.pair_family if sharing else None
+        if family is not None and factor is not None:
+            family = family.scaled(factor)
         use = self.jobs.scale_factor.astype(np.float64)
         return AllocationSpace.from_grid(
-            self.jobs.names, self.cluster.accelerators, self.cluster.count, table, use, self.usable
+            self.jobs.names,
+            self.cluster.accelerators,
+            self.cluster.count,
+            read_only(table),
+            use,
+            self.usable,
+            family=family,
         )
+
+    @cached_property
+    def pair_family(self) -> PairFamily | None:
+        """The pairs of the table that can help, by kind; None without pair rates."""
+        table = self.throughputs
+        if table.pairs is None or not len(self.jobs):
+            return None
+        row = np.arange(len(self.jobs)) if table.kind is None else table.kind
+        return pair_family(table.pairs, row, self.jobs.scale_factor, self.rates, self.usable)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from gavelopt.errors import InputError, UnknownName
 from gavelopt.model.arrays import FloatArray
-from gavelopt.model.constraints import RateFloor
+from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.instance import Instance
+from gavelopt.model.space import AllocationSpace
 from gavelopt.model.view import View
 
 
@@ -45,6 +46,8 @@ class Policy:
     methods: ClassVar[tuple[Method, ...]] = ()
     generic: ClassVar[bool] = True  # whether the methods that work from the normal form apply
 
+    space_sharing: bool = field(default=False, kw_only=True)  # two jobs may share the accelerators of a gang
+
     def objective(self, view: View) -> Any:
         """The utility of an allocation, in the words of ``view``."""
         raise NotImplementedError
@@ -57,9 +60,24 @@ class Policy:
         """(J, R) rates the policy believes in, or None for the measured ones (heterogeneity-agnostic variants differ)."""
         return None
 
+    def rate_factor(self, instance: Instance) -> FloatArray | None:
+        """(R,) factor on all rates of a type, alone and shared (a reciprocal price), or None."""
+        return None
+
     def rule(self, instance: Instance) -> FloatArray | None:
         """(J, R) the allocation itself, where the policy is a closed form; None for an optimisation."""
         return None
+
+    def prove(self, instance: Instance, space: AllocationSpace, proof: Any) -> float | None:
+        """A bound on the reported value, recomputed from ``Answer.proof`` by the mathematics of this policy, or None.
+
+        Called by the judge, for policies whose proof is not one of capacity prices.
+        """
+        return None
+
+    def examine(self, instance: Instance, space: AllocationSpace, x: FloatArray, proof: Any) -> Sequence[Check]:
+        """Further named checks of an answer that is within capacity and time."""
+        return ()
 
     def unit(self, instance: Instance) -> str:
         """Unit of the reported value."""
@@ -78,6 +96,10 @@ class Policy:
     def build(cls, options: Mapping[str, Any]) -> Policy:
         """The policy with the given parameters. Raises UnknownName for one it does not have."""
         for name in options:
+            if name == "space_sharing" and options[name] and not cls.generic:
+                raise InputError(
+                    f"policy {cls.name!r} has no space sharing", rule="policies that maximise a utility have it"
+                )
             if name not in cls.parameters():
                 raise UnknownName.among(f"option of policy {cls.name!r}", name, cls.parameters())
         return cls(**options)

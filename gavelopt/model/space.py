@@ -14,7 +14,7 @@ of two members.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,7 @@ from scipy import sparse
 
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, read_only
+from gavelopt.model.sharing import PairFamily
 
 Sparse = Any  # scipy.sparse arrays carry no useful static type
 
@@ -65,6 +66,7 @@ class AllocationSpace:
     capacity: FloatArray
     time: FloatArray
     grid: Grid | None = None
+    family: PairFamily | None = None
     shared: Shared | None = None
     _given: tuple[Sparse, Sparse, Sparse] | None = field(default=None, repr=False)
 
@@ -78,12 +80,34 @@ class AllocationSpace:
         use: FloatArray,
         usable: BoolArray,
         time: FloatArray | None = None,
+        family: PairFamily | None = None,
         shared: Shared | None = None,
     ) -> AllocationSpace:
-        """One column for every (job, type), job by job, then the ``shared`` ones. ``time`` (J,) is 1 unless rows were merged."""
+        """One column for every (job, type), job by job. ``time`` (J,) is each job's budget, 1 unless rows were merged.
+
+        ``family`` says which pairs of jobs may share accelerators besides; such columns exist only once they are named,
+        by ``with_columns`` (or as ``shared``).
+        """
         budget = np.ones(len(jobs)) if time is None else time
+        family = family if family is not None and len(family) else None
         shared = shared if shared is not None and len(shared.members) else None
-        return cls(jobs, resources, capacity, read_only(budget), Grid(table, use, usable), shared)
+        return cls(jobs, resources, capacity, read_only(budget), Grid(table, use, usable), family, shared)
+
+    def with_columns(self, entry: IntArray, first: IntArray, second: IntArray) -> AllocationSpace:
+        """The space with the pair columns (family entry, first job, second job) behind the single ones.
+
+        Raises ValueError where a job is not of the kind that the entry names, or is paired with itself.
+        """
+        family = self.family
+        if family is None or not len(entry):
+            return self
+        wrong = (family.kind[first] != family.members[entry, 0]) | (family.kind[second] != family.members[entry, 1])
+        if (wrong | (first == second)).any():
+            raise ValueError("a pair column does not belong to its family entry")
+        chosen = Shared(
+            np.column_stack([first, second]), family.resource[entry], family.rates[entry], family.use[entry]
+        )
+        return replace(self, shared=chosen)
 
     @classmethod
     def from_columns(
@@ -99,11 +123,16 @@ class AllocationSpace:
         """Any columns: ``rate`` and ``member`` are sparse (J, K), ``use`` is sparse (C, K)."""
         budget = np.ones(len(jobs)) if time is None else time
         given = (sparse.csc_array(rate), sparse.csc_array(member), sparse.csc_array(use))
-        return cls(jobs, resources, capacity, read_only(budget), None, None, given)
+        return cls(jobs, resources, capacity, read_only(budget), _given=given)
 
     @property
     def plain(self) -> Grid | None:
         """The grid where it is the whole space: every column serves one job on one type."""
+        return self.grid if self.family is None and self.shared is None else None
+
+    @property
+    def singles(self) -> Grid | None:
+        """The grid where no column is shared (though some might be)."""
         return self.grid if self.shared is None else None
 
     @property
@@ -144,31 +173,33 @@ class AllocationSpace:
 
     def rate(self, x: FloatArray) -> FloatArray:
         """(J,) throughput of each job under the decision ``x``."""
-        if self.plain is not None:
-            return np.asarray(np.einsum("jc,jc->j", self.plain.table, x.reshape(self.plain.table.shape)))
+        if self.singles is not None:
+            return np.asarray(np.einsum("jc,jc->j", self.singles.table, x.reshape(self.singles.table.shape)))
         return np.asarray(self.matrices[0] @ x)
 
     def share(self, x: FloatArray) -> FloatArray:
         """(J,) time of each job under ``x``."""
-        if self.plain is not None:
-            return np.asarray(x.reshape(self.plain.table.shape).sum(axis=1))
+        if self.singles is not None:
+            return np.asarray(x.reshape(self.singles.table.shape).sum(axis=1))
         return np.asarray(self.matrices[1] @ x)
 
     def usage(self, x: FloatArray) -> FloatArray:
         """(C,) use of each resource under ``x``."""
-        if self.plain is not None:
-            return np.asarray(self.plain.use @ x.reshape(self.plain.table.shape))
+        if self.singles is not None:
+            return np.asarray(self.singles.use @ x.reshape(self.singles.table.shape))
         return np.asarray(self.matrices[2] @ x)
 
     @cached_property
     def ceiling(self) -> FloatArray:
         """(J,) the highest rate each job could have with all capacity to itself: time times its fastest usable column."""
-        if self.plain is not None:
-            best = np.where(self.plain.usable, self.plain.table, 0.0).max(axis=1, initial=0.0)
-        elif self.size:
-            best = np.asarray(self.matrices[0].multiply(self.usable[None, :]).max(axis=1).todense()).ravel()
-        else:
-            best = np.zeros(len(self.jobs))
+        if self.grid is None:
+            best = np.asarray(self.matrices[0].max(axis=1).todense()).ravel() if self.size else np.zeros(len(self.jobs))
+            return np.asarray(best * self.time)
+        best = np.where(self.grid.usable, self.grid.table, 0.0).max(axis=1, initial=0.0)
+        if self.family is not None:
+            of_kind = np.zeros(len(self.family.jobs_of_kind))
+            np.maximum.at(of_kind, self.family.members.ravel(), self.family.rates.ravel())
+            best = np.maximum(best, of_kind[self.family.kind])
         return np.asarray(best * self.time)
 
 
@@ -176,11 +207,11 @@ def _shared_matrices(shared: Shared, jobs: int, types: int) -> tuple[Sparse, Spa
     pairs = len(shared.members)
     twice, once = np.arange(0, 2 * pairs + 1, 2), np.arange(pairs + 1)
     # the members of a column in rising order, as CSC wants them
-    order = np.argsort(shared.members, axis=1)
+    order = np.argsort(shared.members, axis=1, kind="stable")
     member_rows = np.take_along_axis(shared.members, order, axis=1).ravel()
     rates = np.take_along_axis(shared.rates, order, axis=1).ravel()
-    return (
-        sparse.csc_array((rates, member_rows, twice), shape=(jobs, pairs)),
-        sparse.csc_array((np.ones(2 * pairs), member_rows, twice), shape=(jobs, pairs)),
-        sparse.csc_array((shared.use, shared.resource, once), shape=(types, pairs)),
-    )
+    rate = sparse.csc_array((rates, member_rows, twice), shape=(jobs, pairs))
+    member = sparse.csc_array((np.ones(2 * pairs), member_rows, twice), shape=(jobs, pairs))
+    for matrix in (rate, member):
+        matrix.sum_duplicates()  # two jobs of one merged row: both count
+    return rate, member, sparse.csc_array((shared.use, shared.resource, once), shape=(types, pairs))
