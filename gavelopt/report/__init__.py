@@ -1,1 +1,1 @@
-"""Tables, plots and pages for people."""
+"""What people see: text tables, HTML, plots."""
