@@ -7,11 +7,11 @@ multipliers, tolerance) -> Verdict``, and an ``allocation(plan)`` on its instanc
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 
 from gavelopt.engine.problem import Answer, Problem
-from gavelopt.judge.verdict import Verdict, judge
+from gavelopt.judge.verdict import Verdict, judge, relative_gap
 from gavelopt.model.allocation import Allocation
-from gavelopt.model.space import AllocationSpace
 
 # bound by name, so that solving one kind does not load the others
 JUDGES = {
@@ -27,9 +27,9 @@ def grade(problem: Problem, answer: Answer) -> Verdict:
         return judge(
             problem.instance,
             problem.policy,
-            _with_pairs(problem.space, answer),
+            answer.columns(problem.space),
             answer.x,
-            measured=_with_pairs(problem.measured, answer),
+            measured=answer.columns(problem.measured),
             utility=problem.utility,
             multipliers=answer.multipliers,
             proof=answer.proof,
@@ -39,15 +39,22 @@ def grade(problem: Problem, answer: Answer) -> Verdict:
         )
     module, _, name = JUDGES[problem.instance.kind].partition(":")
     judged = getattr(importlib.import_module(module), name)
-    return judged(problem.instance, problem.policy, answer.plan, answer.multipliers, problem.tolerance)  # type: ignore[no-any-return]
+    verdict = judged(problem.instance, problem.policy, answer.plan, answer.multipliers, problem.tolerance)
+    return _with_claim(verdict, answer.claimed_bound, problem.policy.sense)
 
 
-def _with_pairs(space: AllocationSpace, answer: Answer) -> AllocationSpace:
-    return space if answer.pairs is None else space.with_columns(*answer.pairs)
+def _with_claim(verdict: Verdict, claim: float | None, sense: str) -> Verdict:
+    """A method's own bound where it says more than the judge could prove (an enumeration); it makes no answer optimal."""
+    if claim is None or verdict.value is None or verdict.status == "optimal":
+        return verdict
+    sign = 1.0 if sense == "max" else -1.0
+    if sign * claim < sign * verdict.value or (verdict.bound is not None and sign * claim >= sign * verdict.bound):
+        return verdict
+    return replace(verdict, status="bounded", bound=claim, bound_kind="claimed", gap=relative_gap(verdict.value, claim))
 
 
 def allocation_of(problem: Problem, answer: Answer) -> Allocation:
     """The answer as an allocation over columns."""
     if problem.instance.kind == "training":
-        return Allocation(_with_pairs(problem.measured, answer), answer.x)
+        return Allocation(answer.columns(problem.measured), answer.x)
     return problem.instance.allocation(answer.plan)  # type: ignore[attr-defined,no-any-return]

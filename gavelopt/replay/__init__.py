@@ -1,0 +1,1 @@
+"""Over time: rounds, training traces, request serving."""

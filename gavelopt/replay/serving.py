@@ -1,0 +1,200 @@
+"""Request serving: a placement replayed over a workload, one in full or thousands counted in one compiled call.
+
+    report = simulate(instance, plan)                     # attainment, latency percentiles, utilisation, who served what
+    simulator = Simulator(instance); simulator.good([code, code, ...])      # requests in time, for searches
+
+The rules stand at the head of ``serving_kernel.py``; numba is loaded when the first simulation starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
+from gavelopt.model.placement import Code, Placement, PlacementInstance, Plan
+from gavelopt.model.serving import Workload
+
+WORD = 64  # models in one word of a mask
+NO_LIMIT = 1 << 60
+
+
+@dataclass(frozen=True, eq=False)
+class ServingReport:
+    """What became of every request.
+
+    workload: the N requests; group: (N,) group that served each, -1 where it was dropped (groups of a schedule are
+    numbered through); latency_s: (N,) seconds from arrival to answer, NaN where dropped; busy_s: (G,) seconds in which the
+    slowest stage of each group worked; span_s: seconds from 0 to the last arrival or answer.
+    """
+
+    models: int
+    workload: Workload
+    group: IntArray
+    latency_s: FloatArray
+    busy_s: FloatArray
+    span_s: float
+
+    @property
+    def good(self) -> BoolArray:
+        """(N,) requests answered within their objective."""
+        return np.asarray(self.group >= 0)
+
+    @property
+    def counted(self) -> slice:
+        """The requests that count."""
+        return slice(*self.workload.counted)
+
+    @property
+    def attainment(self) -> float:
+        """Share of the counted requests answered in time; 1 where none was asked."""
+        return float(self.good[self.counted].mean()) if self.workload.counts else 1.0
+
+    @property
+    def attainment_per_model(self) -> FloatArray:
+        """(M,) the same for each model; NaN where nobody asked for it."""
+        asked = self.workload.per_model(self.models)
+        model, good = self.workload.model[self.counted], self.good[self.counted]
+        met = np.bincount(model, weights=good, minlength=self.models)
+        return np.asarray(np.divide(met, asked, out=np.full(self.models, np.nan), where=asked > 0))
+
+    def percentile(self, q: float | Sequence[float]) -> Any:
+        """Latency percentiles (0 to 100) in seconds over the counted requests that were served."""
+        served = self.latency_s[self.counted][self.good[self.counted]]
+        return np.percentile(served, q) if len(served) else np.full(np.shape(q), np.nan)
+
+    @property
+    def mean_latency_s(self) -> float:
+        """Mean latency of the counted requests that were served; NaN where none was."""
+        served = self.latency_s[self.counted][self.good[self.counted]]
+        return float(served.mean()) if len(served) else float("nan")
+
+    @property
+    def utilization(self) -> FloatArray:
+        """(G,) share of the time in which each group's slowest stage worked."""
+        return self.busy_s / max(self.span_s, 1e-300)
+
+    def __repr__(self) -> str:
+        return f"ServingReport({len(self.workload)} requests, attainment {self.attainment:.4f})"
+
+
+class Simulator:
+    """The requests and the profiles of an instance, ready for many placements.
+
+    ``workload`` replaces the instance's own requests; placements are given as codes (see PlacementInstance.code).
+    """
+
+    def __init__(self, instance: PlacementInstance, workload: Workload | None = None) -> None:
+        self.instance, self.tables = instance, instance.tables
+        self.workload = instance.workload if workload is None else workload
+        self.words = max(1, -(-len(instance.models) // WORD))
+        self._arrival = np.ascontiguousarray(self.workload.arrival_s)
+        self._model = self.workload.model.astype(np.int32)
+        self._counted = np.array(self.workload.counted, dtype=np.int64)
+
+    @property
+    def requests(self) -> int:
+        """Requests that count."""
+        return self.workload.counts
+
+    def good(self, codes: Sequence[Code], *, failures: int = NO_LIMIT, best_only: bool = False) -> IntArray:
+        """(B,) counted requests in time of each placement.
+
+        A placement is given up (-1) once more than ``failures`` counted requests failed; with ``best_only`` also once it
+        cannot reach the best of those before it.
+        """
+        return self.score(*self.encode(codes), failures=failures, best_only=best_only)[0]
+
+    def score(
+        self, config: NDArray[np.int32], mask: NDArray[np.uint64], *, failures: int = NO_LIMIT, best_only: bool = False
+    ) -> tuple[IntArray, FloatArray]:
+        """The same for encoded placements: config (B, G) with -1 for no group, mask (B, G, W).
+
+        Returns (B,) counts and (B,) seconds of latency summed over the counted requests in time.
+        """
+        from gavelopt.replay.serving_kernel import count_good
+
+        tables = self.tables
+        return count_good(  # type: ignore[no-any-return]
+            self._arrival,
+            self._model,
+            self._counted,
+            tables.slo_s,
+            self.instance.overheads.request_s,
+            tables.latency_s,
+            tables.stages,
+            config,
+            mask,
+            np.int64(failures),
+            best_only,
+        )
+
+    def encode(self, codes: Sequence[Code]) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
+        """Codes as arrays: config (B, G) with -1 for no group, mask (B, G, W)."""
+        groups = max((len(code) for code in codes), default=0)
+        config = np.full((len(codes), groups), -1, dtype=np.int32)
+        mask = np.zeros((len(codes), groups, self.words), dtype=np.uint64)
+        low = (1 << WORD) - 1
+        for b, code in enumerate(codes):
+            for g, (shape, bits) in enumerate(code):
+                config[b, g] = shape
+                for word in range(self.words):
+                    mask[b, g, word] = (bits >> (WORD * word)) & low
+        return config, mask
+
+    def trace(self, code: Code) -> tuple[IntArray, FloatArray]:
+        """((N,) group that served each request or -1, (N,) latency in seconds or NaN)."""
+        from gavelopt.replay.serving_kernel import trace
+
+        config, mask = self.encode([code])
+        group, spent = np.empty(len(self.workload), dtype=np.int64), np.empty(len(self.workload))
+        trace(
+            self._arrival,
+            self._model,
+            self.tables.slo_s,
+            self.instance.overheads.request_s,
+            self.tables.latency_s,
+            self.tables.stages,
+            config[0],
+            mask[0],
+            group,
+            spent,
+        )
+        return group, spent
+
+
+def simulate(instance: PlacementInstance, plan: Plan, workload: Workload | None = None) -> ServingReport:
+    """Replay ``plan`` over the instance's requests, or over ``workload``."""
+    requests = instance.workload if workload is None else workload
+    parts = [(plan, requests)] if isinstance(plan, Placement) else plan.windows(requests)
+    groups, latencies, busy, offset = [], [], [], 0
+    for placement, own in parts:
+        code = instance.code(placement)
+        group, latency = Simulator(instance, own).trace(code)
+        busy.append(_busy(instance, code, own, group))
+        groups.append(np.where(group >= 0, group + offset, -1))
+        latencies.append(latency)
+        offset += len(code)
+    latency = np.concatenate([np.zeros(0), *latencies])
+    ends = np.nan_to_num(latency) + requests.arrival_s
+    return ServingReport(
+        models=len(instance.models),
+        workload=requests,
+        group=np.concatenate([np.zeros(0, dtype=np.int64), *groups]),
+        latency_s=latency,
+        busy_s=np.concatenate([np.zeros(0), *busy]),
+        span_s=float(ends.max(initial=0.0)),
+    )
+
+
+def _busy(instance: PlacementInstance, code: Code, workload: Workload, group: IntArray) -> FloatArray:
+    """(G,) seconds of work on the busiest stage of every group."""
+    latency, busy = instance.tables.latency_s, np.zeros(len(code))
+    for g, (shape, _) in enumerate(code):
+        served = np.bincount(workload.model[group == g], minlength=len(instance.models))
+        busy[g] = (served @ latency[:, shape, :]).max(initial=0.0)
+    return busy
