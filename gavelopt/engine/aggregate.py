@@ -10,7 +10,8 @@ and the solution of the class divides by m. Prices are those of the unmerged pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +32,13 @@ class Merged:
     utility: Utility
     member: IntArray
     count: FloatArray
+    first: IntArray
+
+    def like(self, table: FloatArray) -> AllocationSpace:
+        """The classes' space with other rates (K, C) for one job of each class."""
+        grid = self.space.grid
+        assert grid is not None
+        return replace(self.space, grid=replace(grid, table=table))
 
     def expand(self, x: FloatArray) -> FloatArray:
         """x of the classes, shared equally among their jobs."""
@@ -44,14 +52,20 @@ class Merged:
             return None if values is None else (values / self.count)[self.member]
 
         time = None if found.time is None else found.time[self.member]
-        return Multipliers(found.prices, spread(found.emphasis), spread(found.at), time)
+        floors = None if found.floors is None else found.floors[self.member]
+        return Multipliers(found.prices, spread(found.emphasis), spread(found.at), time, floors)
 
 
-def merge(space: AllocationSpace, utility: Utility) -> Merged | None:
-    """The problem with identical jobs merged, or None where that does not pay (or columns are shared)."""
+def merge(
+    space: AllocationSpace, utility: Utility, extra: Sequence[FloatArray] = (), *, always: bool = False
+) -> Merged | None:
+    """The problem with identical jobs merged, or None where that does not pay (unless ``always``) or columns are shared.
+
+    ``extra``: further (J,) or (J, n) data in which merged jobs must be alike.
+    """
     grid = space.plain
     jobs = len(space.jobs)
-    if grid is None or jobs < 2:
+    if grid is None or (jobs < 2 and not always):
         return None
     columns = [
         np.where(grid.usable, grid.table, -1.0),
@@ -60,11 +74,12 @@ def merge(space: AllocationSpace, utility: Utility) -> Merged | None:
         utility.slope,
         utility.offset,
         utility.weight,
+        *extra,
     ]
     if utility.saturation is not None:
         columns.append(utility.saturation)
     first, member = identical_rows(np.column_stack(columns))
-    if len(first) > WORTH * jobs:
+    if len(first) > WORTH * jobs and not always:
         return None
     count = np.bincount(member, minlength=len(first)).astype(np.float64)
     classes = Labels.numbered("class ", len(first), "class")
@@ -82,7 +97,7 @@ def merge(space: AllocationSpace, utility: Utility) -> Merged | None:
     merged = Utility(
         utility.p, utility.slope[first] / count, utility.offset[first], weight, utility.report, bend, utility.cap
     )
-    return Merged(small, merged, member, count)
+    return Merged(small, merged, member, count, first)
 
 
 def identical_rows(table: FloatArray) -> tuple[IntArray, IntArray]:

@@ -37,6 +37,7 @@ class LinearProgram:
     epigraph: IntArray
     unit: float  # U = unit * objective
     size: int
+    floor_size: FloatArray | float = 1.0
 
     def decision(self, v: FloatArray) -> FloatArray:
         """(K,) x over all columns of the space."""
@@ -52,7 +53,7 @@ class LinearProgram:
             emphasis[self.epigraph] = np.maximum(-dual[self.blocks["epigraph"]], 0.0)
         floors = None
         if "floor" in self.blocks:
-            floors = np.maximum(-dual[self.blocks["floor"]], 0.0) * self.unit
+            floors = np.maximum(-dual[self.blocks["floor"]], 0.0) * self.unit / self.floor_size
         return Multipliers(
             np.maximum(dual[self.blocks["capacity"]], 0.0) * self.unit,
             emphasis,
@@ -72,8 +73,10 @@ def typical(space: AllocationSpace, utility: Utility) -> float:
     return float(u.max()) if u.size and u.max() > 0 else 1.0
 
 
-def linear_program(space: AllocationSpace, utility: Utility, floors: Sequence[RateFloor] = ()) -> LinearProgram:
-    """The program of a utility with p = 1 or p = -inf and no saturation."""
+def linear_program(
+    space: AllocationSpace, utility: Utility, floors: Sequence[RateFloor] = (), measured: AllocationSpace | None = None
+) -> LinearProgram:
+    """The program of a utility with p = 1 or p = -inf and no saturation; floors are held at ``measured`` rates."""
     if utility.saturation is not None or utility.p not in (1.0, -np.inf):
         raise ValueError("not a linear program")
     unit = typical(space, utility)
@@ -91,6 +94,7 @@ def linear_program(space: AllocationSpace, utility: Utility, floors: Sequence[Ra
     row = jobs + len(space.capacity)
     on = np.zeros(0, dtype=np.int64)
     cost = np.zeros(len(columns))
+    floor_size: FloatArray | float = 1.0
     if utility.p == 1.0:
         cost = np.asarray(rate.T @ (utility.weight * utility.slope / unit))
     else:  # slope R x - unit z >= -offset, with z in units of ``unit``; jobs that can reach nothing are the caller's
@@ -102,8 +106,9 @@ def linear_program(space: AllocationSpace, utility: Utility, floors: Sequence[Ra
         row += len(on)
     if floors:
         floor = np.sum([f.floor for f in floors], axis=0)
-        size = np.where(floor > 0, floor, 1.0)
-        parts.append(_scaled_rows(rate, 1.0 / size, np.arange(jobs)))
+        floor_size = np.where(floor > 0, floor, 1.0)
+        real = (measured or space).matrices[0][:, columns]
+        parts.append(_scaled_rows(real, 1.0 / floor_size, np.arange(jobs)))
         lower.append(np.where(floor > 0, 1.0, -np.inf))
         upper.append(np.full(jobs, np.inf))
         blocks["floor"] = slice(row, row + jobs)
@@ -114,9 +119,8 @@ def linear_program(space: AllocationSpace, utility: Utility, floors: Sequence[Ra
         z[blocks["epigraph"]] = -1.0
         matrix = sparse.hstack([matrix, sparse.csc_array(z[:, None])], format="csc")
         cost, top = np.append(cost, 1.0), np.append(top, utility.cap / unit)
-    return LinearProgram(
-        cost, matrix, np.concatenate(lower), np.concatenate(upper), top, columns, blocks, on, unit, space.size
-    )
+    rows = np.concatenate(lower), np.concatenate(upper)
+    return LinearProgram(cost, matrix, *rows, top, columns, blocks, on, unit, space.size, floor_size)
 
 
 def _scaled_rows(matrix: Sparse, factor: FloatArray, rows: IntArray) -> Sparse:

@@ -33,7 +33,7 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
     if utility is None or found is None or found.prices is None or verdict.value is None:
         return None
     price = found.prices
-    rate = problem.space.rate(answer.x)
+    rate = answer.columns(problem.space).rate(answer.x)
     slope = utility.reported_slope(utility.value(rate))
     if not np.isfinite(slope):
         return None

@@ -51,6 +51,10 @@ class Answer:
     notes: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    def columns(self, space: AllocationSpace) -> AllocationSpace:
+        """``space`` with the pair columns that this answer uses."""
+        return space if self.pairs is None else space.with_columns(*self.pairs)
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:

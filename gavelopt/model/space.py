@@ -210,8 +210,8 @@ def _shared_matrices(shared: Shared, jobs: int, types: int) -> tuple[Sparse, Spa
     order = np.argsort(shared.members, axis=1, kind="stable")
     member_rows = np.take_along_axis(shared.members, order, axis=1).ravel()
     rates = np.take_along_axis(shared.rates, order, axis=1).ravel()
-    rate = sparse.csc_array((rates, member_rows, twice), shape=(jobs, pairs))
-    member = sparse.csc_array((np.ones(2 * pairs), member_rows, twice), shape=(jobs, pairs))
+    rate = sparse.csc_array((rates, member_rows, twice), shape=(jobs, pairs), copy=True)
+    member = sparse.csc_array((np.ones(2 * pairs), member_rows, twice), shape=(jobs, pairs), copy=True)
     for matrix in (rate, member):
-        matrix.sum_duplicates()  # two jobs of one merged row: both count
+        matrix.sum_duplicates()  # two jobs of one merged row: both count; in place, hence the copies
     return rate, member, sparse.csc_array((shared.use, shared.resource, once), shape=(types, pairs))

@@ -73,8 +73,8 @@ def solve_lp(program: LinearProgram, solver: str, seconds: float) -> tuple[Float
 
 def solve_power(
     space: AllocationSpace, utility: Utility, solver: str, seconds: float, about: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """(x, capacity duals, worth) of a power mean with p < 1; rates are measured in units of ``about`` (J,) > 0.
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """(x, capacity duals, time duals, worth) of a power mean with p < 1; rates are measured in units of ``about`` (J,) > 0.
 
     The duals belong to the separable form whose marginal worth of job i at rate r is ``worth_i r^(p-1)``.
     """
@@ -95,7 +95,8 @@ def solve_power(
     full, worth = np.zeros(space.size), np.zeros(len(space.jobs))
     full[columns] = np.maximum(x.value, 0.0)
     worth[on] = factor * about[on] ** -utility.p * (abs(utility.p) or 1.0)
-    return full, np.maximum(_dual(capacity, len(space.capacity)), 0.0), worth
+    hours = np.maximum(_dual(time, len(space.jobs)), 0.0)
+    return full, np.maximum(_dual(capacity, len(space.capacity)), 0.0), hours, worth
 
 
 def _factors(utility: Utility, about: FloatArray) -> FloatArray:

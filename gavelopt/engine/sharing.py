@@ -1,0 +1,186 @@
+"""Space sharing, exactly: pair columns are listed only as they pay.
+
+2,048 jobs have two million pairs on every type. Identical jobs are merged first, so a column is a pair of classes; if the
+class pairs are few they are all listed, otherwise they are generated: solve with the columns so far, take the marginal
+worth g of rates, the prices y of types and w of time, and list for every class its best pairs with
+
+    g_a rate_a + g_b rate_b - s y - w_a - w_b  > 0
+
+until what all unlisted pairs together could add is below the tolerance. The class columns are then dealt out to jobs: a
+class column at time x gives each of its m jobs x / m, in as few job pairs as the north-west corner rule needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gavelopt.engine.aggregate import Merged, merge
+from gavelopt.engine.forms import Found, Task, solve_form
+from gavelopt.engine.problem import Answer
+from gavelopt.judge.certify import majorant
+from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.sharing import PairFamily
+from gavelopt.model.space import AllocationSpace, Shared
+
+LIST_ALL = 4000  # class pairs up to this number are all listed at once
+PER_CLASS = 4  # columns that one class may bring in a round
+ROUNDS = 100
+
+
+@dataclass(frozen=True, eq=False)
+class ClassPairs:
+    """Class pairs as columns: entry (N,) of the family, first and second class (N,)."""
+
+    entry: IntArray
+    first: IntArray
+    second: IntArray
+
+    def __len__(self) -> int:
+        return len(self.entry)
+
+    def join(self, other: ClassPairs) -> ClassPairs:
+        """Both, each column once."""
+        both = np.column_stack([np.append(getattr(self, n), getattr(other, n)) for n in ("entry", "first", "second")])
+        columns = np.unique(both, axis=0)
+        return ClassPairs(columns[:, 0], columns[:, 1], columns[:, 2])
+
+
+def exact_shared(task: Task, solver: str) -> Answer:
+    """Solve a task whose space has a family of pairs."""
+    family = task.space.family
+    assert family is not None
+    alone = replace(task.space, family=None)
+    merged = merge(alone, task.form, [family.kind.astype(np.float64)], always=True)
+    assert merged is not None
+    kind = family.kind[merged.first]
+    possible = _possible(family, kind, merged.count)
+    everything = sum(len(a) * len(b) for a, b in possible) <= LIST_ALL
+    columns = _all_pairs(possible, merged.count) if everything else _nothing()
+    rounds = 0
+    while True:
+        rounds += 1
+        small = _listed(merged.space, family, columns)
+        found = solve_form(replace(task, space=small, form=merged.utility), solver)
+        if everything or rounds == ROUNDS:
+            break
+        more, could_add = _pairs_that_pay(task, merged, family, possible, found)
+        value = abs(merged.utility.value(small.rate(found.x)))
+        if not len(more) or could_add <= 0.01 * task.tolerance * max(value, 1e-300) or task.seconds_left == 0.0:
+            break
+        columns = columns.join(more)
+    notes = (
+        f"solved by {found.how}",
+        f"{len(task.space.jobs)} jobs in {len(merged.count)} classes",
+        f"{family.columns} of {family.considered} pair columns can help; {len(columns)} listed by class, {rounds} round(s)",
+    )
+    x, pairs = _dealt(task.space, merged, columns, found.x)
+    return Answer(x, merged.expand_multipliers(found.multipliers), pairs=pairs, notes=notes)
+
+
+def _nothing() -> ClassPairs:
+    none = np.zeros(0, dtype=np.int64)
+    return ClassPairs(none, none, none)
+
+
+def _possible(family: PairFamily, kind: IntArray, count: FloatArray) -> list[tuple[IntArray, IntArray]]:
+    """For each entry the classes of its first and its second kind."""
+    order = np.argsort(kind, kind="stable")
+    ends = np.cumsum(np.bincount(kind, minlength=len(family.jobs_of_kind)))
+    classes = np.split(order, ends[:-1])
+    return [(classes[a], classes[b]) for a, b in family.members.tolist()]
+
+
+def _all_pairs(possible: list[tuple[IntArray, IntArray]], count: FloatArray) -> ClassPairs:
+    """Every class pair; a class of one job is never paired with itself."""
+    entry = np.repeat(np.arange(len(possible)), [len(a) * len(b) for a, b in possible])
+    first = np.concatenate([np.repeat(a, len(b)) for a, b in possible]) if possible else entry
+    second = np.concatenate([np.tile(b, len(a)) for a, b in possible]) if possible else entry
+    real = (first != second) | (count[first] > 1) if len(entry) else np.zeros(0, dtype=bool)
+    return ClassPairs(entry[real], first[real], second[real])
+
+
+def _listed(space: AllocationSpace, family: PairFamily, columns: ClassPairs) -> AllocationSpace:
+    """The classes' space with the listed pairs."""
+    if not len(columns):
+        return space
+    chosen = Shared(
+        np.column_stack([columns.first, columns.second]),
+        family.resource[columns.entry],
+        family.rates[columns.entry],
+        family.use[columns.entry],
+    )
+    return replace(space, shared=chosen)
+
+
+def _pairs_that_pay(
+    task: Task, merged: Merged, family: PairFamily, possible: list[tuple[IntArray, IntArray]], found: Found
+) -> tuple[ClassPairs, float]:
+    """The best unlisted pairs of every class, and a bound on what all unlisted pairs could add to U."""
+    tangent = majorant(merged.utility, found.multipliers, merged.space.ceiling)
+    if tangent is None or found.multipliers.prices is None:
+        return _nothing(), 0.0
+    gradient, time = tangent[1], found.multipliers.time
+    hours = np.zeros(len(gradient)) if time is None else time
+    best = np.zeros(len(gradient))
+    picks: list[tuple[float, int, int, int]] = []
+    for entry, (a, b) in enumerate(possible):
+        price = family.use[entry] * found.multipliers.prices[family.resource[entry]]
+        left = gradient[a] * family.rates[entry, 0] - hours[a]
+        right = gradient[b] * family.rates[entry, 1] - hours[b]
+        gain = left[:, None] + right[None, :] - price
+        gain[(a[:, None] == b[None, :]) & (merged.count[a] < 2)[:, None]] = -np.inf
+        at = gain.argmax(axis=1)
+        top = gain[np.arange(len(a)), at]
+        np.maximum.at(best, a, top)
+        picks += [(float(t), entry, int(c), int(b[k])) for t, c, k in zip(top, a, at, strict=True) if t > 0.0]
+    could_add = float(best @ merged.space.time)
+    taken: dict[int, int] = {}
+    chosen = []
+    for _, entry, c, d in sorted(picks, reverse=True):
+        if min(taken.get(c, 0), taken.get(d, 0)) < PER_CLASS:
+            chosen.append((entry, c, d))
+            taken[c], taken[d] = taken.get(c, 0) + 1, taken.get(d, 0) + 1
+    if not chosen:
+        return _nothing(), could_add
+    columns = np.array(chosen, dtype=np.int64)
+    return ClassPairs(columns[:, 0], columns[:, 1], columns[:, 2]), could_add
+
+
+def _dealt(
+    space: AllocationSpace, merged: Merged, columns: ClassPairs, x: FloatArray
+) -> tuple[FloatArray, tuple[IntArray, IntArray, IntArray] | None]:
+    """x of the classes as x of the jobs, with the job pairs that carry it."""
+    singles = merged.space.grid.table.size if merged.space.grid is not None else 0
+    alone = merged.expand(x[:singles])
+    order = np.argsort(merged.member, kind="stable")
+    jobs_of = np.split(order, np.cumsum(merged.count).astype(np.int64)[:-1])
+    entries, first, second, times = [], [], [], []
+    for position in np.flatnonzero(x[singles:] > 0.0):
+        a, b = jobs_of[columns.first[position]], jobs_of[columns.second[position]]
+        i, k, part = _ring(len(a)) if columns.first[position] == columns.second[position] else _corner(len(a), len(b))
+        entries.append(np.full(len(part), columns.entry[position]))
+        first.append(a[i])
+        second.append(b[k])
+        times.append(part * x[singles + position])
+    if not entries:
+        return alone, None
+    pairs = (np.concatenate(entries), np.concatenate(first), np.concatenate(second))
+    return np.append(alone, np.concatenate(times)), pairs
+
+
+def _corner(m: int, n: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs (i, k) and parts summing to 1 in which each of m has 1/m and each of n has 1/n: at most m + n - 1 of them."""
+    cuts = np.unique(np.append(np.arange(1, m) * n, np.arange(1, n) * m))  # in units of 1 / (m n)
+    edges = np.concatenate([[0], cuts, [m * n]])
+    start = edges[:-1]
+    return start // n, start // m, np.diff(edges) / (m * n)
+
+
+def _ring(m: int) -> tuple[IntArray, IntArray, FloatArray]:
+    """Pairs of different jobs among m >= 2 in which all have equal parts."""
+    if m == 2:
+        return np.array([0]), np.array([1]), np.ones(1)
+    i = np.arange(m)
+    return i, (i + 1) % m, np.full(m, 1.0 / m)
