@@ -12,6 +12,7 @@ class column at time x gives each of its m jobs x / m, in as few job pairs as th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,8 +22,12 @@ from gavelopt.engine.forms import Found, Task, solve_form
 from gavelopt.engine.problem import Answer
 from gavelopt.judge.certify import majorant
 from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.constraints import RateFloor
 from gavelopt.model.sharing import PairFamily
 from gavelopt.model.space import AllocationSpace, Shared
+from gavelopt.model.utility import Utility
+
+Pairs = tuple[IntArray, IntArray, IntArray]  # family entry, first job, second job
 
 LIST_ALL = 4000  # class pairs up to this number are all listed at once
 PER_CLASS = 4  # columns that one class may bring in a round
@@ -47,36 +52,112 @@ class ClassPairs:
         return ClassPairs(columns[:, 0], columns[:, 1], columns[:, 2])
 
 
+class Classes:
+    """A task's jobs merged into classes, with the class pairs listed so far (none where nothing may be shared)."""
+
+    def __init__(self, task: Task, extra: Sequence[FloatArray] = ()) -> None:
+        family = task.space.family
+        alike = [*extra] if family is None else [*extra, family.kind.astype(np.float64)]
+        merged = merge(replace(task.space, family=None), task.form, alike, always=True)
+        assert merged is not None
+        self.task, self.merged, self.family = task, merged, family
+        self.possible = [] if family is None else _possible(family, family.kind[merged.first], merged.count)
+        self.all_listed = sum(len(a) * len(b) for a, b in self.possible) <= LIST_ALL
+        self.columns = _all_pairs(self.possible, merged.count) if self.all_listed else _nothing()
+        self.rounds = 0
+
+    @property
+    def space(self) -> AllocationSpace:
+        """The classes' space with the pairs listed so far."""
+        return self.merged.space if self.family is None else _listed(self.merged.space, self.family, self.columns)
+
+    @property
+    def measured(self) -> AllocationSpace:
+        """The same columns with the rates that floors are held against."""
+        real = self.task.measured
+        if real is None or real.grid is None:
+            return self.space
+        singles = self.merged.like(real.grid.table[self.merged.first])
+        return singles if real.family is None else _listed(singles, real.family, self.columns)
+
+    def solve(self, form: Utility, floors: Sequence[RateFloor] = (), solver: str = "auto") -> Found:
+        """Solve over all pairs, listed or not: list those that pay until the rest can add nothing."""
+        for _ in range(ROUNDS):
+            self.rounds += 1
+            found = solve_form(
+                replace(self.task, space=self.space, form=form, floors=floors, measured=self.measured), solver
+            )
+            if self.all_listed or self.family is None:
+                break
+            more, could_add = self.pairs_that_pay(form, found)
+            value = abs(form.value(self.space.rate(found.x)))
+            if not len(more) or could_add <= 0.01 * self.task.tolerance * value or self.task.seconds_left == 0.0:
+                break
+            self.columns = self.columns.join(more)
+        return found
+
+    def pairs_that_pay(self, form: Utility, found: Found) -> tuple[ClassPairs, float]:
+        """The best unlisted pairs of every class, and a bound on what all unlisted pairs could add to U."""
+        family, proof = self.family, found.multipliers
+        tangent = majorant(form, proof, self.merged.space.ceiling)
+        if tangent is None or proof.prices is None or family is None:
+            return _nothing(), 0.0
+        gradient = tangent[1]
+        real = self.task.measured.family if self.task.measured is not None and proof.floors is not None else None
+        held = np.zeros_like(gradient) if proof.floors is None else proof.floors
+        hours = np.zeros_like(gradient) if proof.time is None else proof.time
+        best = np.zeros(len(gradient))
+        picks: list[tuple[float, int, int, int]] = []
+        for entry, (a, b) in enumerate(self.possible):
+            actual = (real or family).rates[entry]
+            left = gradient[a] * family.rates[entry, 0] + held[a] * actual[0] - hours[a]
+            right = gradient[b] * family.rates[entry, 1] + held[b] * actual[1] - hours[b]
+            gain = left[:, None] + right[None, :] - family.use[entry] * proof.prices[family.resource[entry]]
+            gain[(a[:, None] == b[None, :]) & (self.merged.count[a] < 2)[:, None]] = -np.inf
+            at = gain.argmax(axis=1)
+            top = gain[np.arange(len(a)), at]
+            np.maximum.at(best, a, top)
+            picks += [(float(t), entry, int(c), int(b[k])) for t, c, k in zip(top, a, at, strict=True) if t > 0.0]
+        return _few_per_class(picks), float(best @ self.merged.space.time)
+
+    def dealt(self, x: FloatArray) -> tuple[FloatArray, Pairs | None]:
+        """x of the classes as x of the jobs, with the job pairs that carry it."""
+        return _dealt(self.merged, self.columns, x)
+
+    def notes(self) -> list[str]:
+        """What was merged and listed."""
+        words = [f"{len(self.task.space.jobs)} jobs in {len(self.merged.count)} classes"]
+        if self.family is not None:
+            words.append(
+                f"{self.family.columns} of {self.family.considered} pair columns can help; "
+                f"{len(self.columns)} listed by class, {self.rounds} round(s)"
+            )
+        return words
+
+
 def exact_shared(task: Task, solver: str) -> Answer:
     """Solve a task whose space has a family of pairs."""
-    family = task.space.family
-    assert family is not None
-    alone = replace(task.space, family=None)
-    merged = merge(alone, task.form, [family.kind.astype(np.float64)], always=True)
-    assert merged is not None
-    kind = family.kind[merged.first]
-    possible = _possible(family, kind, merged.count)
-    everything = sum(len(a) * len(b) for a, b in possible) <= LIST_ALL
-    columns = _all_pairs(possible, merged.count) if everything else _nothing()
-    rounds = 0
-    while True:
-        rounds += 1
-        small = _listed(merged.space, family, columns)
-        found = solve_form(replace(task, space=small, form=merged.utility), solver)
-        if everything or rounds == ROUNDS:
-            break
-        more, could_add = _pairs_that_pay(task, merged, family, possible, found)
-        value = abs(merged.utility.value(small.rate(found.x)))
-        if not len(more) or could_add <= 0.01 * task.tolerance * max(value, 1e-300) or task.seconds_left == 0.0:
-            break
-        columns = columns.join(more)
-    notes = (
-        f"solved by {found.how}",
-        f"{len(task.space.jobs)} jobs in {len(merged.count)} classes",
-        f"{family.columns} of {family.considered} pair columns can help; {len(columns)} listed by class, {rounds} round(s)",
-    )
-    x, pairs = _dealt(task.space, merged, columns, found.x)
+    classes = Classes(task, [floor.floor for floor in task.floors])
+    merged = classes.merged
+    floors = [RateFloor(floor.name, floor.floor[merged.first] * merged.count) for floor in task.floors]
+    found = classes.solve(merged.utility, floors, solver)
+    x, pairs = classes.dealt(found.x)
+    notes = (f"solved by {found.how}", *classes.notes())
     return Answer(x, merged.expand_multipliers(found.multipliers), pairs=pairs, notes=notes)
+
+
+def _few_per_class(picks: list[tuple[float, int, int, int]]) -> ClassPairs:
+    """The best of (gain, entry, first, second), PER_CLASS for each class."""
+    taken: dict[int, int] = {}
+    chosen = []
+    for _, entry, c, d in sorted(picks, reverse=True):
+        if min(taken.get(c, 0), taken.get(d, 0)) < PER_CLASS:
+            chosen.append((entry, c, d))
+            taken[c], taken[d] = taken.get(c, 0) + 1, taken.get(d, 0) + 1
+    if not chosen:
+        return _nothing()
+    columns = np.array(chosen, dtype=np.int64)
+    return ClassPairs(columns[:, 0], columns[:, 1], columns[:, 2])
 
 
 def _nothing() -> ClassPairs:
@@ -114,44 +195,7 @@ def _listed(space: AllocationSpace, family: PairFamily, columns: ClassPairs) -> 
     return replace(space, shared=chosen)
 
 
-def _pairs_that_pay(
-    task: Task, merged: Merged, family: PairFamily, possible: list[tuple[IntArray, IntArray]], found: Found
-) -> tuple[ClassPairs, float]:
-    """The best unlisted pairs of every class, and a bound on what all unlisted pairs could add to U."""
-    tangent = majorant(merged.utility, found.multipliers, merged.space.ceiling)
-    if tangent is None or found.multipliers.prices is None:
-        return _nothing(), 0.0
-    gradient, time = tangent[1], found.multipliers.time
-    hours = np.zeros(len(gradient)) if time is None else time
-    best = np.zeros(len(gradient))
-    picks: list[tuple[float, int, int, int]] = []
-    for entry, (a, b) in enumerate(possible):
-        price = family.use[entry] * found.multipliers.prices[family.resource[entry]]
-        left = gradient[a] * family.rates[entry, 0] - hours[a]
-        right = gradient[b] * family.rates[entry, 1] - hours[b]
-        gain = left[:, None] + right[None, :] - price
-        gain[(a[:, None] == b[None, :]) & (merged.count[a] < 2)[:, None]] = -np.inf
-        at = gain.argmax(axis=1)
-        top = gain[np.arange(len(a)), at]
-        np.maximum.at(best, a, top)
-        picks += [(float(t), entry, int(c), int(b[k])) for t, c, k in zip(top, a, at, strict=True) if t > 0.0]
-    could_add = float(best @ merged.space.time)
-    taken: dict[int, int] = {}
-    chosen = []
-    for _, entry, c, d in sorted(picks, reverse=True):
-        if min(taken.get(c, 0), taken.get(d, 0)) < PER_CLASS:
-            chosen.append((entry, c, d))
-            taken[c], taken[d] = taken.get(c, 0) + 1, taken.get(d, 0) + 1
-    if not chosen:
-        return _nothing(), could_add
-    columns = np.array(chosen, dtype=np.int64)
-    return ClassPairs(columns[:, 0], columns[:, 1], columns[:, 2]), could_add
-
-
-def _dealt(
-    space: AllocationSpace, merged: Merged, columns: ClassPairs, x: FloatArray
-) -> tuple[FloatArray, tuple[IntArray, IntArray, IntArray] | None]:
-    """x of the classes as x of the jobs, with the job pairs that carry it."""
+def _dealt(merged: Merged, columns: ClassPairs, x: FloatArray) -> tuple[FloatArray, Pairs | None]:
     singles = merged.space.grid.table.size if merged.space.grid is not None else 0
     alone = merged.expand(x[:singles])
     order = np.argsort(merged.member, kind="stable")
