@@ -1,0 +1,67 @@
+"""The program: its commands, its version, and how it starts and ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from gavelopt.cli import answers, catalogue, data, doctor
+from gavelopt.cli.talk import tolerate_narrow_encodings
+
+app = typer.Typer(
+    name="gavelopt",
+    help="Who gets which accelerator, decided by optimization, with proof.",
+    epilog="Exit codes: 0 solved, 1 not solved (infeasible, out of time, failed), 2 bad input.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from gavelopt import __version__
+
+        print(f"gavelopt {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+for _name, _command in {
+    "solve": answers.solve,
+    "compare": answers.compare,
+    "plot": answers.plot,
+    "inspect": data.inspect,
+    "convert": data.convert,
+    "policies": catalogue.policies,
+    "doctor": doctor.doctor,
+}.items():
+    app.command(_name)(_command)
+
+
+def main() -> None:
+    """Entry point of the script ``gavelopt``."""
+    if threading.current_thread() is threading.main_thread():
+        # a solver's native code does not come back to Python to learn of Ctrl-C: let it end the process
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    tolerate_narrow_encodings()
+    try:
+        app()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # the reader (head, less) has left; nothing may be flushed to it when Python ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

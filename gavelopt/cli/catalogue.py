@@ -1,0 +1,78 @@
+"""policies: what can be asked, by which methods, with which parameters."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from gavelopt.cli import options, talk
+from gavelopt.errors import UnknownName
+from gavelopt.report.layout import facts, sheet
+
+
+def policies(
+    name: Annotated[str | None, typer.Argument(help="One policy, in full with its mathematics.")] = None,
+    as_json: options.Json = False,
+) -> None:
+    """List every registered policy, or show one with its mathematics, parameters and methods."""
+    with talk.guarded(as_json):
+        import gavelopt as go
+
+        rows = go.policies()
+        if name is not None:
+            rows = [row for row in rows if row["name"] == name]
+            if not rows:
+                raise UnknownName.among("policy", name, [row["name"] for row in go.policies()])
+        if as_json:
+            talk.document(rows if name is None else rows[0])
+        else:
+            talk.show(_table(rows) if name is None else _one(rows[0]), as_json=False)
+
+
+def _table(rows: list[dict[str, Any]]) -> RenderableType:
+    parts: list[RenderableType] = []
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        table = sheet()
+        table.add_column(Text(f"policies for {kind}"), no_wrap=True)
+        table.add_column("what it does", overflow="fold")
+        for row in rows:
+            if row["kind"] == kind:
+                table.add_row(Text(row["name"], style="bold" if row["alias_of"] is None else ""), Text(_meaning(row)))
+        parts += [table, ""]
+    return Group(*parts, Text("gavelopt policies NAME shows one in full", style="dim"))
+
+
+def _meaning(row: dict[str, Any]) -> str:
+    return f"{row['summary']} ({row['alias_of']})" if row["alias_of"] else str(row["summary"])
+
+
+def _one(row: dict[str, Any]) -> RenderableType:
+    from gavelopt.engine.registry import Alias, lookup, methods_of
+
+    target = lookup(row["name"])
+    owner = target.policy if isinstance(target, Alias) else target
+    grid = facts()
+    grid.add_row("summary", Text(row["summary"]))
+    if row["alias_of"]:
+        grid.add_row("alias of", row["alias_of"])
+    grid.add_row("reference", Text(row["reference"] or "none"))
+    for parameter, default in row["parameters"].items():
+        grid.add_row("parameter", Text(f"{parameter} = {default!r}"))
+    for method in methods_of(owner).values():
+        extra = f" (options: {', '.join(method.options)})" if method.options else ""
+        grid.add_row("method", Text(f"{method.name}, {method.guarantee}: {method.summary}{extra}"))
+    mathematics = inspect.getdoc(inspect.getmodule(owner)) or ""
+    return Group(Text(row["name"], style="bold"), grid, "", Text(_flowing(mathematics), overflow="fold"))
+
+
+def _flowing(text: str) -> str:
+    """Prose with one line a paragraph, so that it fits any terminal; formulas and tables as they are."""
+    blocks = text.split("\n\n")
+    return "\n\n".join(
+        block if re.search(r"^ |   ", block, re.MULTILINE) else block.replace("\n", " ") for block in blocks
+    )
