@@ -16,6 +16,7 @@ from gavelopt.engine.solve import solve
 from gavelopt.errors import GavelOptError, InputError, SolverError, UnknownName
 from gavelopt.io.read import read
 from gavelopt.judge.certify import Multipliers
+from gavelopt.judge.serving_bound import bound_good, least_work, most_jobs
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import FloatArray
@@ -23,25 +24,59 @@ from gavelopt.model.cluster import Cluster
 from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.instance import Entity, Instance
 from gavelopt.model.jobs import JobSet
+from gavelopt.model.placement import (
+    Code,
+    DeviceGroup,
+    Placement,
+    PlacementInstance,
+    PlacementSchedule,
+    ServingTables,
+    positions,
+)
 from gavelopt.model.policy import Method, Policy, choice
 from gavelopt.model.profiles import ThroughputProfiles
 from gavelopt.model.references import isolated_share, proportional_share
+from gavelopt.model.serving import (
+    NO_OVERHEADS,
+    Configuration,
+    Overheads,
+    ServedModels,
+    ServingProfile,
+    ServingProfiles,
+    Workload,
+)
 from gavelopt.model.solution import Prices, Solution
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import NumericView, View
+from gavelopt.replay.requests import (
+    dealt,
+    fit_gamma,
+    from_counts,
+    gamma_arrivals,
+    gamma_workload,
+    poisson_arrivals,
+    power_law_rates,
+    refitted,
+    uniform_arrivals,
+)
+from gavelopt.replay.serving import ServingReport, ServingSimulator, compiled_work, simulate_serving
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "NO_OVERHEADS",
     "Alias",
     "Allocation",
     "AllocationSpace",
     "Answer",
     "Check",
     "Cluster",
+    "Code",
     "Comparison",
+    "Configuration",
+    "DeviceGroup",
     "Entity",
     "FloatArray",
     "GavelOptError",
@@ -54,11 +89,21 @@ __all__ = [
     "Multipliers",
     "NumericView",
     "OutOfTime",
+    "Overheads",
     "PairTable",
+    "Placement",
+    "PlacementInstance",
+    "PlacementSchedule",
     "Policy",
     "Prices",
     "Problem",
     "RateFloor",
+    "ServedModels",
+    "ServingProfile",
+    "ServingProfiles",
+    "ServingReport",
+    "ServingSimulator",
+    "ServingTables",
     "Solution",
     "SolverError",
     "ThroughputProfiles",
@@ -66,13 +111,29 @@ __all__ = [
     "UnknownName",
     "Utility",
     "View",
+    "Workload",
     "__version__",
+    "bound_good",
     "choice",
     "compare",
+    "compiled_work",
+    "dealt",
     "examples",
+    "fit_gamma",
+    "from_counts",
+    "gamma_arrivals",
+    "gamma_workload",
     "isolated_share",
+    "least_work",
+    "most_jobs",
+    "poisson_arrivals",
     "policies",
+    "positions",
+    "power_law_rates",
     "proportional_share",
     "read",
+    "refitted",
+    "simulate_serving",
     "solve",
+    "uniform_arrivals",
 ]

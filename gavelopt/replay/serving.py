@@ -1,7 +1,7 @@
 """Request serving: a placement replayed over a workload, one in full or thousands counted in one compiled call.
 
-    report = simulate(instance, plan)                     # attainment, latency percentiles, utilisation, who served what
-    simulator = Simulator(instance); simulator.good([code, code, ...])      # requests in time, for searches
+    report = simulate_serving(instance, plan)                     # attainment, latency percentiles, utilisation, who served what
+    simulator = ServingSimulator(instance); simulator.good([code, code, ...])      # requests in time, for searches
 
 The rules stand at the head of ``serving_kernel.py``; numba is loaded when the first simulation starts.
 """
@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gavelopt.judge.serving_bound import most_work
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.placement import Code, Placement, PlacementInstance, Plan
 from gavelopt.model.serving import Workload
@@ -82,7 +84,7 @@ class ServingReport:
         return f"ServingReport({len(self.workload)} requests, attainment {self.attainment:.4f})"
 
 
-class Simulator:
+class ServingSimulator:
     """The requests and the profiles of an instance, ready for many placements.
 
     ``workload`` replaces the instance's own requests; placements are given as codes (see PlacementInstance.code).
@@ -167,14 +169,14 @@ class Simulator:
         return group, spent
 
 
-def simulate(instance: PlacementInstance, plan: Plan, workload: Workload | None = None) -> ServingReport:
+def simulate_serving(instance: PlacementInstance, plan: Plan, workload: Workload | None = None) -> ServingReport:
     """Replay ``plan`` over the instance's requests, or over ``workload``."""
     requests = instance.workload if workload is None else workload
     parts = [(plan, requests)] if isinstance(plan, Placement) else plan.windows(requests)
     groups, latencies, busy, offset = [], [], [], 0
     for placement, own in parts:
         code = instance.code(placement)
-        group, latency = Simulator(instance, own).trace(code)
+        group, latency = ServingSimulator(instance, own).trace(code)
         busy.append(_busy(instance, code, own, group))
         groups.append(np.where(group >= 0, group + offset, -1))
         latencies.append(latency)
@@ -189,6 +191,14 @@ def simulate(instance: PlacementInstance, plan: Plan, workload: Workload | None 
         busy_s=np.concatenate([np.zeros(0), *busy]),
         span_s=float(ends.max(initial=0.0)),
     )
+
+
+@lru_cache(maxsize=1)
+def compiled_work() -> Any:
+    """``most_work`` of the judge's bound, compiled: the same function, for searches that need many bounds."""
+    from numba import njit
+
+    return njit(most_work, cache=True, nogil=True)
 
 
 def _busy(instance: PlacementInstance, code: Code, workload: Workload, group: IntArray) -> FloatArray:
