@@ -10,20 +10,28 @@ from __future__ import annotations
 
 from gavelopt import examples
 from gavelopt.engine.compare import Comparison, compare
+from gavelopt.engine.filling import fill as fill_levels
+from gavelopt.engine.forms import Task
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
 from gavelopt.engine.registry import Alias, policies
 from gavelopt.engine.solve import solve
 from gavelopt.errors import GavelOptError, InputError, SolverError, UnknownName
 from gavelopt.io.read import read
 from gavelopt.judge.certify import Multipliers
+from gavelopt.judge.levels import SATURATED, could_rise
+from gavelopt.judge.packing import check_packing
+from gavelopt.judge.packing_bounds import PatternPrices, packing_bounds
 from gavelopt.judge.serving_bound import bound_good, least_work, most_jobs
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
-from gavelopt.model.arrays import FloatArray
+from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.instance import Entity, Instance
 from gavelopt.model.jobs import JobSet
+from gavelopt.model.latency import BatchProfile, LatencyCurve
+from gavelopt.model.packing import GpuType, PackingInstance, PrefixGroup, SessionSet
+from gavelopt.model.packing_plan import DutyCycle, PackingPlan, Saturation, saturate
 from gavelopt.model.placement import (
     Code,
     DeviceGroup,
@@ -35,7 +43,8 @@ from gavelopt.model.placement import (
 )
 from gavelopt.model.policy import Method, Policy, choice
 from gavelopt.model.profiles import ThroughputProfiles
-from gavelopt.model.references import isolated_share, proportional_share
+from gavelopt.model.queries import Query, Stage
+from gavelopt.model.references import equal_share_rate, isolated_share, proportional_share
 from gavelopt.model.serving import (
     NO_OVERHEADS,
     Configuration,
@@ -47,6 +56,7 @@ from gavelopt.model.serving import (
 )
 from gavelopt.model.solution import Prices, Solution
 from gavelopt.model.space import AllocationSpace
+from gavelopt.model.split_plan import SplitPlan, StageChoice
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import NumericView, View
@@ -67,45 +77,62 @@ __version__ = "0.1.0"
 
 __all__ = [
     "NO_OVERHEADS",
+    "SATURATED",
     "Alias",
     "Allocation",
     "AllocationSpace",
     "Answer",
+    "BatchProfile",
     "Check",
     "Cluster",
     "Code",
     "Comparison",
     "Configuration",
     "DeviceGroup",
+    "DutyCycle",
     "Entity",
     "FloatArray",
     "GavelOptError",
+    "GpuType",
     "Infeasible",
     "InputError",
     "Instance",
+    "IntArray",
     "JobSet",
     "Labels",
+    "LatencyCurve",
     "Method",
     "Multipliers",
     "NumericView",
     "OutOfTime",
     "Overheads",
+    "PackingInstance",
+    "PackingPlan",
     "PairTable",
+    "PatternPrices",
     "Placement",
     "PlacementInstance",
     "PlacementSchedule",
     "Policy",
+    "PrefixGroup",
     "Prices",
     "Problem",
+    "Query",
     "RateFloor",
+    "Saturation",
     "ServedModels",
     "ServingProfile",
     "ServingProfiles",
     "ServingReport",
     "ServingSimulator",
     "ServingTables",
+    "SessionSet",
     "Solution",
     "SolverError",
+    "SplitPlan",
+    "Stage",
+    "StageChoice",
+    "Task",
     "ThroughputProfiles",
     "ThroughputTable",
     "UnknownName",
@@ -114,11 +141,15 @@ __all__ = [
     "Workload",
     "__version__",
     "bound_good",
+    "check_packing",
     "choice",
     "compare",
     "compiled_work",
+    "could_rise",
     "dealt",
+    "equal_share_rate",
     "examples",
+    "fill_levels",
     "fit_gamma",
     "from_counts",
     "gamma_arrivals",
@@ -126,6 +157,7 @@ __all__ = [
     "isolated_share",
     "least_work",
     "most_jobs",
+    "packing_bounds",
     "poisson_arrivals",
     "policies",
     "positions",
@@ -133,6 +165,7 @@ __all__ = [
     "proportional_share",
     "read",
     "refitted",
+    "saturate",
     "simulate_serving",
     "solve",
     "uniform_arrivals",

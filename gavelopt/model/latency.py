@@ -1,0 +1,199 @@
+"""Batch latency profiles: how long one batch of b requests takes on one accelerator, in whole microseconds.
+
+    l(b)    latency of a batch of b requests, b = 1 .. B, rounded up to a microsecond
+    rows between the measured ones are filled by a named choice:
+        step_up   the next measured batch (a batch may be padded); safe, the default
+        linear    straight lines between measured rows, the first row's latency below it
+        affine    the least-squares line  alpha b + beta,  alpha >= 0
+    then    l(b) = min over b' >= b of l(b')
+
+The last line is the suffix minimum: measured tables are not monotone, and a batch of b may be padded to any larger b'
+that happens to run faster. After it l is non-decreasing, which every argument about duty cycles needs. b / l(b) need not
+be monotone even then, so the best throughput within a latency is an argmax and not the largest batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gavelopt.errors import InputError, UnknownName
+from gavelopt.labels import Labels
+from gavelopt.model.arrays import FloatArray, IntArray, read_only, vector, whole
+
+INTERPOLATIONS = ("step_up", "linear", "affine")
+US_PER_MS = 1000.0
+
+
+@dataclass(frozen=True, eq=False)
+class LatencyCurve:
+    """A profile made dense: entry b - 1 is for batch b.
+
+    latency_us: (B,) non-decreasing, whole microseconds; run_batch: (B,) the batch that is really run (b padded up);
+    memory_bytes: (B,) memory at that batch, 0 where unknown.
+    """
+
+    latency_us: IntArray
+    run_batch: IntArray
+    memory_bytes: IntArray
+
+    def __len__(self) -> int:
+        return len(self.latency_us)
+
+    def latency(self, batch: int) -> int:
+        """l(b) in microseconds."""
+        return int(self.latency_us[batch - 1])
+
+    @cached_property
+    def best_up_to(self) -> IntArray:
+        """(B,) the batch b' <= b of highest throughput b' / l(b'), the smallest one of equals."""
+        best, found = 1, np.empty(len(self), dtype=np.int64)
+        for batch in range(1, len(self) + 1):
+            if batch * self.latency(best) > best * self.latency(batch):
+                best = batch
+            found[batch - 1] = best
+        return read_only(found)
+
+    def largest_within(self, limit_us: int | IntArray) -> IntArray:
+        """The largest b with l(b) <= limit, 0 where there is none; for one limit or an array of them."""
+        return np.asarray(np.searchsorted(self.latency_us, limit_us, side="right"))
+
+    def fastest_within(self, limit_us: int | IntArray) -> IntArray:
+        """The b of highest throughput with l(b) <= limit, 0 where there is none."""
+        return np.asarray(np.append(0, self.best_up_to)[self.largest_within(limit_us)])
+
+
+@dataclass(frozen=True, eq=False)
+class BatchProfile:
+    """What was measured of one model on one accelerator type.
+
+    Args:
+        model, accelerator: names.
+        batch: (n,) batch sizes >= 1, in any order; a repeated row must repeat its latency.
+        latency_us: (n,) latency of one batch in microseconds, > 0; fractions are rounded up.
+        memory_bytes: (n,) memory at that batch, or None.
+        std_us: (n,) standard deviation of the latency, or None.
+        preprocess_us, postprocess_us: CPU time of one request before and after the GPU; taken off its SLO.
+
+    Raises:
+        InputError: no rows, a wrong shape, a value out of range, two latencies for one batch.
+    """
+
+    model: str
+    accelerator: str
+    batch: IntArray
+    latency_us: IntArray
+    memory_bytes: IntArray | None = None
+    std_us: FloatArray | None = None
+    preprocess_us: int = 0
+    postprocess_us: int = 0
+
+    def __post_init__(self) -> None:
+        rows = Labels.numbered("row ", int(np.size(self.batch)), "profile row")
+        try:
+            self._check(rows)
+        except InputError as error:
+            raise error.at(f"profile of {self.model!r} on {self.accelerator!r}") from error
+
+    def _check(self, rows: Labels) -> None:
+        if not len(rows):
+            raise InputError("the profile has no rows", rule="at least one (batch, latency)")
+        batch = whole(self.batch, len(rows), "batch", rows)
+        latency = vector(self.latency_us, len(rows), "latency", rows, strict=True)
+        order = np.argsort(batch, kind="stable")
+        repeated = np.diff(batch[order]) == 0
+        if (repeated & (np.diff(latency[order]) != 0)).any():
+            at = int(np.argmax(repeated & (np.diff(latency[order]) != 0)))
+            raise InputError(
+                "two latencies for one batch",
+                where=f"batch {batch[order][at]}",
+                seen=latency[order][at : at + 2].tolist(),
+                fix="keep one of the rows",
+            )
+        order = order[np.append(True, ~repeated)]
+        put = object.__setattr__
+        put(self, "batch", read_only(batch[order]))
+        put(self, "latency_us", read_only(np.ceil(latency[order]).astype(np.int64)))
+        for column in ("memory_bytes", "std_us"):
+            values = getattr(self, column)
+            if values is not None:
+                checked = vector(values, len(rows), column, rows)[order]
+                put(self, column, read_only(np.ceil(checked).astype(np.int64) if column == "memory_bytes" else checked))
+        for column in ("preprocess_us", "postprocess_us"):
+            if not (np.isfinite(getattr(self, column)) and getattr(self, column) >= 0):
+                raise InputError(f"{column} out of range", seen=getattr(self, column), rule="microseconds >= 0")
+            put(self, column, int(np.ceil(getattr(self, column))))
+
+    @classmethod
+    def from_ms(cls, model: str, accelerator: str, rows: dict[int, float]) -> BatchProfile:
+        """A profile from ``{batch: latency in ms}``."""
+        return cls(model, accelerator, list(rows), [ms * US_PER_MS for ms in rows.values()])  # type: ignore[arg-type]
+
+    def curve(self, interpolation: str = "step_up", max_batch: int | None = None) -> LatencyCurve:
+        """The dense, monotone table that plans are made with; see the head of this file."""
+        if interpolation not in INTERPOLATIONS:
+            raise UnknownName.among("interpolation", interpolation, INTERPOLATIONS)
+        sizes = np.arange(1, self._largest(interpolation, max_batch) + 1)
+        next_row = np.searchsorted(self.batch, sizes)
+        if interpolation == "step_up":
+            raw = self.latency_us[next_row]
+        elif interpolation == "linear":
+            raw = _whole_us(np.interp(sizes, self.batch, self.latency_us))
+        else:
+            raw = _whole_us(self._affine(sizes))
+        least = np.minimum.accumulate(raw[::-1])[::-1]
+        reached = np.where(raw == least, sizes, sizes[-1])
+        run = np.minimum.accumulate(reached[::-1])[::-1]  # the smallest batch >= b that reaches the minimum
+        memory = np.zeros(len(sizes), dtype=np.int64)
+        if self.memory_bytes is not None:
+            memory = self.memory_bytes[next_row][run - 1]
+        return LatencyCurve(read_only(least.copy()), read_only(run), read_only(memory.copy()))
+
+    def _largest(self, interpolation: str, max_batch: int | None) -> int:
+        """The largest batch that may be run: the last row, or the cap (with step_up, the last row within it)."""
+        cap = int(self.batch[-1]) if max_batch is None else min(int(self.batch[-1]), max_batch)
+        if interpolation == "step_up":
+            within = self.batch[self.batch <= cap]
+            cap = int(within[-1]) if len(within) else 0
+        if cap < 1:
+            raise InputError(
+                "no batch may be run",
+                where=f"profile of {self.model!r} on {self.accelerator!r}",
+                seen=f"max_batch {max_batch}, smallest measured batch {int(self.batch[0])}",
+                fix="raise max_batch, or interpolation 'linear' or 'affine'",
+            )
+        return cap
+
+    def _affine(self, sizes: IntArray) -> FloatArray:
+        if len(self.batch) == 1:
+            return np.full(len(sizes), float(self.latency_us[0]))
+        slope, offset = np.polyfit(self.batch.astype(float), self.latency_us.astype(float), 1)
+        if slope < 0:
+            slope, offset = 0.0, float(self.latency_us.mean())
+        return np.asarray(np.maximum(slope * sizes + offset, 1.0))
+
+    @cached_property
+    def irregularities(self) -> tuple[str, ...]:
+        """What the measured rows do that theory assumes away: latency that falls, throughput that falls."""
+        latency = np.diff(self.latency_us)
+        rate = np.diff(self.batch / self.latency_us)
+        found = []
+        if (latency < 0).any():
+            found.append(
+                f"latency falls in {int((latency < 0).sum())} of {len(latency)} steps (such batches are padded)"
+            )
+        if (rate < 0).any():
+            found.append(
+                f"throughput falls in {int((rate < 0).sum())} of {len(rate)} steps (the best batch is not the largest)"
+            )
+        return tuple(found)
+
+    def __repr__(self) -> str:
+        return f"BatchProfile({self.model!r} on {self.accelerator!r}, {len(self.batch)} rows)"
+
+
+def _whole_us(values: FloatArray) -> IntArray:
+    """Rounded up, but not for a rounding error of the interpolation."""
+    return np.asarray(np.maximum(np.ceil(values - 1e-6), 1.0).astype(np.int64))
