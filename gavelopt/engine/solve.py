@@ -76,7 +76,11 @@ def plan_methods(problem: Problem, method: str) -> tuple[Sequence[Method], str]:
             raise UnknownName.among(f"method of policy {problem.policy.name!r}", method, methods)
         return [methods[method]], "asked for"
     for guarantee, reason in (("rule", "the policy is a closed form"), ("exact", "exact is affordable at this size")):
-        fitting = [m for m in methods.values() if m.guarantee == guarantee]
+        fitting = [
+            m
+            for m in methods.values()
+            if m.guarantee == guarantee and (m.affordable is None or m.affordable(problem.instance))
+        ]
         if fitting:
             return fitting[:1], reason
     return list(methods.values())[:1], "the policy's first method"

@@ -22,6 +22,7 @@ class Method:
     run:       ``run(problem, **options) -> Answer``; it returns bare numbers, the judge grades them.
     guarantee: ``exact``, ``heuristic`` or ``rule`` (the policy itself is this closed form).
     options:   names of keyword options that ``run`` accepts.
+    affordable: whether "auto" may take it on an instance; None where it always may.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Method:
     guarantee: str
     summary: str
     options: tuple[str, ...] = ()
+    affordable: Callable[[Any], bool] | None = None
 
 
 @dataclass(frozen=True)
