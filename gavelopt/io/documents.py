@@ -11,6 +11,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,17 @@ _TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|(?P<constant>-?(?:Infinity|NaN))')
 def ending(path: Path) -> str:
     """The ending that names the format, without ``.gz``: ``x.csv.gz`` -> ``.csv``."""
     return (path.with_suffix("") if path.suffix.casefold() == ".gz" else path).suffix.casefold()
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Errors raised inside name the file, unless they already do."""
+    try:
+        yield
+    except InputError as error:
+        if (error.where or "").startswith(str(path)):
+            raise
+        raise error.at(str(path)) from error.__cause__
 
 
 def read_bytes(path: Path) -> bytes:

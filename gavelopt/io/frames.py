@@ -1,0 +1,177 @@
+"""Tables in files: CSV and Parquet to a DataFrame with a small header, and back.
+
+A CSV may start with lines ``# key: value``; a Parquet file keeps the same in its metadata. The keys are ``unit``,
+``source``, ``name`` (texts), and ``cluster``, ``entities``, ``notes`` (JSON, as in the native file; a cluster may also
+be a specification such as ``v100:36,p100:36``). So a table written by gavelopt says all that it needs to be solved.
+
+An empty cell is "not given". The texts NaN, inf and NA are not numbers here, as they are none in JSON.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gavelopt.errors import InputError, UnknownName
+from gavelopt.io.documents import GZIP_MAGIC, ending, read_bytes, read_text
+from gavelopt.model.arrays import FloatArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+HEADER_KEYS = ("name", "unit", "source", "cluster", "entities", "notes", "licence")
+TEXT_COLUMNS = ("job", "name", "workload", "entity", "accelerator", "source")
+TABLES = (".csv", ".tsv", ".parquet")
+_HEADER = re.compile(r"#\s*([a-z_]+): (.*)")
+
+
+def read_frame(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The table in a CSV, TSV or Parquet file, and its header. Raises InputError naming file and line."""
+    return _read_parquet(path) if ending(path) == ".parquet" else _read_csv(path)
+
+
+def write_frame(frame: pd.DataFrame, path: Path, header: Mapping[str, str] | None = None) -> Path:
+    """Write a table with its header; the ending decides. Every float is written so that it reads back the same."""
+    header = {key: value for key, value in (header or {}).items() if value}
+    if ending(path) == ".parquet":
+        frame = frame.copy(deep=False)
+        frame.attrs = dict(header)
+        _with_parquet(path, lambda: frame.to_parquet(path, index=False))
+        return path
+    separator = "\t" if ending(path) == ".tsv" else ","
+    lines = [f"# {key}: {' '.join(str(value).split())}\n" for key, value in header.items()]
+    text = "".join(lines) + frame.to_csv(index=False, sep=separator, lineterminator="\n")
+    content = text.encode("utf-8")
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix.casefold() == ".gz" else content)
+    return path
+
+
+def numbers(frame: pd.DataFrame, column: str, who: Iterable[str], header_lines: int = 1) -> FloatArray:
+    """A column as floats, NaN where a cell is empty. ``who`` names each row for the error."""
+    import pandas as pd
+
+    cells = frame[column]
+    if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
+        return np.asarray(cells.to_numpy(dtype=np.float64, na_value=np.nan))
+    values = pd.to_numeric(cells.astype(object).where(cells.notna(), None), errors="coerce")
+    parsed = np.array(values, dtype=np.float64)
+    wrong = np.isnan(parsed) & cells.notna().to_numpy()
+    if pd.api.types.is_bool_dtype(cells):
+        wrong[:] = True
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            f"{column} must be a number",
+            where=f"{list(who)[row]}, line {row + 1 + header_lines}",
+            seen=repr(cells.iloc[row]),
+            rule="a finite number; an empty cell where nothing is known",
+        )
+    return parsed
+
+
+def texts(frame: pd.DataFrame, column: str) -> list[str | None]:
+    """A column as texts, None where a cell is empty."""
+    cells = frame[column]
+    return [str(cell) if known else None for cell, known in zip(cells, cells.notna(), strict=True)]
+
+
+def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    import pandas as pd
+
+    lines = read_text(path).splitlines(keepends=True)
+    skipped = next((at for at, line in enumerate(lines) if not line.startswith("#") and line.strip()), len(lines))
+    header = dict(filter(None, (_header(line, number, path) for number, line in enumerate(lines[:skipped], 1))))
+    body = "".join(lines[skipped:])
+    separator = "\t" if ending(path) == ".tsv" else ","
+    columns = _check_shape(body, separator, path, skipped)
+    frame = pd.read_csv(
+        io.StringIO(body),
+        sep=separator,
+        header=0,
+        names=columns,
+        index_col=False,
+        dtype={name: str for name in columns if name in TEXT_COLUMNS},
+        keep_default_na=False,
+        na_values=[""],
+        float_precision="round_trip",
+        skip_blank_lines=True,
+        low_memory=False,
+    )
+    frame.attrs["header_lines"] = skipped + 1
+    return frame, header
+
+
+def _header(line: str, number: int, path: Path) -> tuple[str, str] | None:
+    """``# key: value``; other comments are for people."""
+    found = _HEADER.match(line)
+    if not found:
+        return None
+    key, value = found.groups()
+    if key not in HEADER_KEYS:
+        raise UnknownName.among("header key", key, HEADER_KEYS, where=f"{path}, line {number}")
+    return key, value.strip()
+
+
+def _check_shape(body: str, separator: str, path: Path, skipped: int) -> list[str]:
+    """The column names of a table whose every row has as many cells; pandas would fill or shift the others."""
+    rows = csv.reader(io.StringIO(body), delimiter=separator, strict=True)
+    try:
+        columns = [name.strip() for name in next(rows, [])]
+        repeated = next((name for at, name in enumerate(columns) if name in columns[:at]), None)
+        if repeated is not None or "" in columns:
+            raise InputError(
+                f"the column {repeated!r} stands twice" if repeated else "a column has no name",
+                where=f"{path}, line {skipped + 1}",
+                seen=separator.join(columns)[:80],
+                rule="every column has a name of its own",
+            )
+        for row in rows:
+            if row and len(row) != len(columns):
+                raise InputError(
+                    f"a row has {len(row)} cells",
+                    where=f"{path}, line {skipped + rows.line_num}",
+                    seen=separator.join(row)[:80],
+                    rule=f"{len(columns)} cells: {', '.join(columns[:12])}",
+                )
+    except csv.Error as error:
+        raise InputError(f"invalid CSV: {error}", where=f"{path}, line {skipped + rows.line_num}") from error
+    if not columns:
+        raise InputError("the table has no header row", where=str(path))
+    return columns
+
+
+def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    import pandas as pd
+
+    content = read_bytes(path)
+    if content.startswith(GZIP_MAGIC):
+        raise InputError(
+            "a Parquet file inside gzip", where=str(path), fix="unpack it; Parquet packs its columns itself"
+        )
+    frame = _with_parquet(path, lambda: pd.read_parquet(io.BytesIO(content)))
+    header = {str(key): str(value) for key, value in frame.attrs.items() if key in HEADER_KEYS}
+    frame.attrs = {"header_lines": 1}
+    if list(frame.columns) != [name for name in frame.columns if isinstance(name, str)]:
+        raise InputError("a column has no name", where=str(path), seen=list(frame.columns))
+    return frame, header
+
+
+def _with_parquet(path: Path, use: Any) -> Any:
+    """Run ``use``; a missing pyarrow and a damaged file become errors that say so."""
+    try:
+        import pyarrow
+    except ImportError as error:
+        raise InputError(
+            "Parquet needs the package pyarrow", where=str(path), fix="pip install 'gavelopt[parquet]'"
+        ) from error
+    try:
+        return use()
+    except pyarrow.ArrowInvalid as error:
+        raise InputError("not a sound Parquet file", where=str(path), seen=str(error)[:120]) from error
