@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from gavelopt.errors import GavelOptError
-from gavelopt.model.arrays import FloatArray
+from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import View
 
@@ -93,13 +93,14 @@ class StructuralView(View):
         term = _rates(values)
         return Utility(1.0, term.slope, term.offset, np.ones_like(term.slope))
 
-    def smallest(self, values: Any) -> Utility:
+    def smallest(self, values: Any, over: BoolArray | None = None) -> Utility:
         if isinstance(values, TimeTerm):
             if values.base.any():
                 raise Unstructured("smallest of shifted times")
             return _times(values, np.inf)
         term = _rates(values)
-        return Utility(-np.inf, term.slope, term.offset, np.ones_like(term.slope))
+        counted = np.ones_like(term.slope) if over is None else over.astype(np.float64)
+        return Utility(-np.inf, term.slope, term.offset, counted)
 
     def largest(self, values: Any) -> Utility:
         if not isinstance(values, TimeTerm):

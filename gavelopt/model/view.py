@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gavelopt.errors import InputError
-from gavelopt.model.arrays import FloatArray
+from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.instance import Instance
 from gavelopt.model.references import best_rate, equal_share_rate, isolated_rate
 from gavelopt.model.space import AllocationSpace
@@ -86,8 +86,8 @@ class View(ABC):
         """Sum over jobs."""
 
     @abstractmethod
-    def smallest(self, values: Any) -> Any:
-        """Minimum over jobs."""
+    def smallest(self, values: Any, over: BoolArray | None = None) -> Any:
+        """Minimum over jobs, or over those where ``over`` holds."""
 
     @abstractmethod
     def largest(self, values: Any) -> Any:
@@ -102,6 +102,14 @@ class View(ABC):
         """Weighted power mean: p = 1 the mean, 0 the geometric mean, -inf the minimum."""
 
 
+class Rates(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):
+    """An array of rates by which work can be divided: no work takes no time, whatever the rate."""
+
+    def __rtruediv__(self, work: object) -> FloatArray:  # type: ignore[override]
+        todo, rate = np.asarray(work, dtype=np.float64), self.view(np.ndarray)
+        return np.asarray(np.where(todo == 0.0, 0.0, np.divide(todo, rate)))
+
+
 class NumericView(View):
     """The numeric reading: numpy alone. ``rate`` is given, the words are arithmetic."""
 
@@ -111,13 +119,15 @@ class NumericView(View):
 
     @property
     def rate(self) -> FloatArray:
-        return self._rate
+        return self._rate.view(Rates)
 
     def total(self, values: FloatArray) -> float:
         return float(np.sum(values))
 
-    def smallest(self, values: FloatArray) -> float:
-        done = np.nan_to_num(values, nan=np.inf)  # 0 steps at rate 0: already done, never the smallest time
+    def smallest(self, values: FloatArray, over: BoolArray | None = None) -> float:
+        done = np.nan_to_num(
+            values if over is None else values[over], nan=np.inf, posinf=np.inf
+        )  # 0 steps at rate 0: already done, never the smallest time
         return float(np.min(done)) if len(done) else 0.0
 
     def largest(self, values: FloatArray) -> float:

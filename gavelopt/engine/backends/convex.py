@@ -17,7 +17,7 @@ from scipy import sparse
 from gavelopt.engine.linear import LinearProgram
 from gavelopt.engine.problem import Infeasible, OutOfTime
 from gavelopt.errors import SolverError
-from gavelopt.model.arrays import FloatArray
+from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import View
@@ -138,8 +138,9 @@ class SymbolicView(View):
     def total(self, values: Any) -> Any:
         return self.cp.sum(_expression(values))
 
-    def smallest(self, values: Any) -> Any:
-        return self.cp.min(_expression(values))
+    def smallest(self, values: Any, over: BoolArray | None = None) -> Any:
+        inner = _expression(values)
+        return self.cp.min(inner if over is None else inner[np.flatnonzero(over)])
 
     def largest(self, values: Any) -> Any:
         return self.cp.max(_expression(values))
