@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gavelopt.model.arrays import FloatArray, read_only
+from gavelopt.errors import InputError
+from gavelopt.model.arrays import FloatArray, as_floats, read_only
+from gavelopt.model.instance import Instance
 from gavelopt.model.space import AllocationSpace
 
 if TYPE_CHECKING:
     import pandas as pd
+
+DERIVED = ("throughput", "share")  # what Solution.to_frame writes beside the fractions
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +29,38 @@ class Allocation:
 
     space: AllocationSpace
     x: FloatArray
+
+    @classmethod
+    def from_frame(cls, instance: Instance, frame: pd.DataFrame) -> Allocation:
+        """An allocation from elsewhere: index the jobs, columns the accelerator types, cells fractions of time.
+
+        Jobs, types and cells that are missing (NaN) hold nothing; the derived columns of ``Solution.to_frame`` are left
+        out. Whether it is feasible is the judge's question (``audit``), not asked here.
+
+        Raises:
+            InputError: a job or type that the instance does not have, a job that stands twice, a cell that is no number.
+        """
+        types = [
+            name for name in map(str, frame.columns) if name in instance.cluster.accelerators or name not in DERIVED
+        ]
+        columns = [instance.cluster.accelerators.index(name) for name in types]
+        rows = [instance.jobs.names.index(str(name)) for name in frame.index]
+        if len(set(rows)) < len(rows):
+            twice = next(name for at, name in enumerate(frame.index) if rows[at] in rows[:at])
+            raise InputError(f"job {str(twice)!r} stands twice in the allocation", rule="one row a job")
+        values = as_floats(frame.loc[:, types].to_numpy(dtype=object, na_value=np.nan), "fractions of time")
+        values = np.where(np.isnan(values), 0.0, values)
+        if np.isinf(values).any():
+            row, column = (int(at[0]) for at in np.nonzero(np.isinf(values)))
+            raise InputError(
+                "fraction of time out of range",
+                where=f"job {frame.index[row]!r}, accelerator {types[column]!r}",
+                seen=float(values[row, column]),
+                rule="a finite number",
+            )
+        matrix = np.zeros((len(instance.jobs), len(instance.cluster)))
+        matrix[np.ix_(rows, columns)] = values
+        return cls(instance.space(), read_only(matrix.ravel().copy()))
 
     @cached_property
     def matrix(self) -> FloatArray:
