@@ -7,8 +7,9 @@ As the lecture writes it this maximises a convex function (no linear program), a
 has a closed form: the job with the smallest  n_i / max_j T_ij  over the types its gang fits on, given all its time there
 (method ``closed_form``). The useful extension is lexicographic (method ``lexicographic``): among what earlier jobs leave,
 the job that can finish first takes its best fill of the fastest types, and so on. Both have the same value, seconds until
-the first job is done. The lexicographic order is exact: a job's time can only grow as capacity goes, so a job whose time
-is unchanged when it reaches the head of the queue is the shortest.
+the first job is done. A job without steps left is done and does not count; the value is 0 where all jobs are done. The
+lexicographic order is exact: a job's time can only grow as capacity goes, so a job whose time is unchanged when it reaches
+the head of the queue is the shortest.
 """
 
 from __future__ import annotations
@@ -34,10 +35,9 @@ def _best_fill(rates: go.FloatArray, free: go.FloatArray, scale: float) -> tuple
 
 
 def _closed_form(problem: go.Problem) -> go.Answer:
-    instance, space = problem.instance, problem.space
+    instance = problem.instance
     x = np.zeros((len(instance.jobs), len(instance.cluster)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        shortest = int(np.argmin(np.where(space.ceiling > 0, _steps(problem) / space.ceiling, np.inf)))
+    shortest = int(np.argmin(_shortest_times(problem)))
     x[shortest], _ = _best_fill(
         instance.rates[shortest], instance.cluster.count, float(instance.jobs.scale_factor[shortest])
     )
@@ -45,13 +45,11 @@ def _closed_form(problem: go.Problem) -> go.Answer:
 
 
 def _lexicographic(problem: go.Problem) -> go.Answer:
-    instance, ceiling, steps = problem.instance, problem.space.ceiling, _steps(problem)
+    instance, steps = problem.instance, _steps(problem)
     rates, scale = instance.rates, instance.jobs.scale_factor.astype(float)
     free = instance.cluster.count.copy()
     x = np.zeros(rates.shape)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        times = np.where(ceiling > 0, steps / ceiling, np.inf)
-    queue = [(float(t), i) for i, t in enumerate(times) if np.isfinite(t)]
+    queue = [(float(t), i) for i, t in enumerate(_shortest_times(problem)) if np.isfinite(t)]
     heapq.heapify(queue)
     while queue and (free > 0).any():
         promised, job = heapq.heappop(queue)
@@ -71,6 +69,13 @@ def _steps(problem: go.Problem) -> go.FloatArray:
     return go.NumericView(problem.instance, problem.space, np.zeros(len(problem.instance.jobs))).steps
 
 
+def _shortest_times(problem: go.Problem) -> go.FloatArray:
+    """(J,) seconds each job needs with all capacity to itself; infinite where it cannot run or is done."""
+    steps, ceiling = _steps(problem), problem.space.ceiling
+    todo = (steps > 0) & (ceiling > 0)
+    return np.where(todo, steps / np.where(todo, ceiling, 1.0), np.inf)
+
+
 @dataclass(frozen=True)
 class ShortestJobFirst(go.Policy):
     """Minimise the time of the job that is done first, in seconds."""
@@ -84,9 +89,10 @@ class ShortestJobFirst(go.Policy):
         go.Method("closed_form", _closed_form, "exact", "only the shortest job gets time"),
     )
     generic = False
+    shareable = False
 
     def objective(self, view: go.View) -> Any:
-        return view.smallest(view.steps / view.rate)
+        return view.smallest(view.steps / view.rate, over=view.steps > 0)
 
     def unit(self, instance: go.Instance) -> str:
         return "s"

@@ -175,6 +175,8 @@ def _conic(task: Task, solver: str) -> Found:
     if task.floors:
         raise SolverError("rate floors are supported for linear objectives")
     space, form = task.space, _runnable(task.space, task.form)
+    if not form.active.any():
+        return _nothing(task)
     about = np.where(space.ceiling > 0, space.ceiling, 1.0)
     if form.p < 0:
         fair = Utility(-np.inf, form.slope, form.offset, form.weight)

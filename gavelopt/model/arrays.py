@@ -97,5 +97,13 @@ def whole(values: object, length: int, what: str, labels: Sequence[str], *, mini
     return read_only(rounded.astype(np.int64))
 
 
+def positions(length: int, rows: object) -> IntArray:
+    """The positions that ``rows`` picks out of ``length``: a list of positions (may be empty), a mask or a slice."""
+    chosen = rows if isinstance(rows, slice) else np.asarray(rows)
+    if not isinstance(chosen, slice) and chosen.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.arange(length)[chosen]
+
+
 def _noun(labels: Sequence[str]) -> str:
     return str(getattr(labels, "noun", "row"))

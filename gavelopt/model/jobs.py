@@ -9,7 +9,7 @@ import numpy as np
 
 from gavelopt.errors import InputError
 from gavelopt.labels import Labels
-from gavelopt.model.arrays import FloatArray, IntArray, read_only, vector, whole
+from gavelopt.model.arrays import FloatArray, IntArray, positions, read_only, vector, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +78,7 @@ class JobSet:
 
     def take(self, rows: object) -> JobSet:
         """The jobs at the given positions (or where a boolean mask holds), in that order."""
-        at = np.arange(len(self))[np.asarray(rows)]
+        at = positions(len(self), rows)
         columns = {name: None if getattr(self, name) is None else getattr(self, name)[at] for name in self.COLUMNS}
         texts = {
             name: None if getattr(self, name) is None else [getattr(self, name)[i] for i in at]

@@ -11,7 +11,7 @@ import numpy as np
 
 from gavelopt.errors import InputError, UnknownName
 from gavelopt.labels import Labels
-from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, as_floats, read_only
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, as_floats, positions, read_only
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -142,7 +142,7 @@ class ThroughputTable:
 
     def take(self, rows: object) -> ThroughputTable:
         """The table of the jobs at the given positions; kinds and their pairs are kept as they are."""
-        at = np.arange(len(self.jobs))[np.asarray(rows)]
+        at = positions(len(self.jobs), rows)
         kind = at if self.kind is None else self.kind[at]
         return self._with(
             np.where(self.known, self.rows, np.nan), [self.jobs[i] for i in at], self.accelerators, kind, self.pairs

@@ -82,7 +82,7 @@ def power_sum(u: FloatArray, w: FloatArray, p: float) -> float:
     if p == -np.inf:
         return float(u.min()) if u.size else np.inf
     if p == np.inf:
-        return float(u.max()) if u.size else 0.0
+        return float(u.max()) if u.size else np.inf  # used for times: with no job left the first one is done at 0
     with np.errstate(divide="ignore"):
         logs = np.log(np.maximum(u, 0.0))
     if p == 0.0:
