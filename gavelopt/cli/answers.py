@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from gavelopt.cli import options, talk
-from gavelopt.cli.data import question
+from gavelopt.cli.data import question, refuse_unwritable
 
 
 def solve(
@@ -37,16 +37,19 @@ def solve(
         from gavelopt.report.text import solution_view
 
         chosen = options.settings(set_)
+        if out is not None:
+            refuse_unwritable(out)
         instance = question(file, cluster, jobs, throughputs, missing)
         common: dict[str, Any] = {"time_limit": time_limit, "seed": seed, "tolerance": tolerance}
         with talk.working(f"solving {policy}"):
             solution = go.solve(instance, policy, method=method, **common, **chosen)
             view = solution_view(solution, one_sided or None)
+        written = None if out is None else solution.save(out)
         if as_json:
             talk.document(solution.to_dict())
         talk.show(view, as_json=as_json)
-        if out is not None:
-            talk.say(f"written to {solution.save(out)}")
+        if written is not None:
+            talk.say(f"written to {written}")
         if not solution.solved:
             raise typer.Exit(talk.NOT_SOLVED)
 
@@ -102,8 +105,10 @@ def plot(
     """Solve, and draw the allocation, what is in use, and the prices (needs the extra named plot)."""
     with talk.guarded(False):
         import gavelopt as go
+        from gavelopt.report.plots import check_picture
 
         chosen = options.settings(set_)
+        check_picture(out)
         instance = question(file, cluster, jobs, throughputs, missing)
         common: dict[str, Any] = {"time_limit": time_limit, "seed": seed, "tolerance": tolerance}
         with talk.working(f"solving {policy}"):

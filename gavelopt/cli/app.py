@@ -6,12 +6,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from gavelopt.cli import answers, catalogue, data, doctor
-from gavelopt.cli.talk import tolerate_narrow_encodings
+from gavelopt.cli import answers, catalogue, data, doctor, inspection
+from gavelopt.cli.talk import prepare
 
 app = typer.Typer(
     name="gavelopt",
@@ -40,15 +41,16 @@ def _top(
     pass
 
 
-for _name, _command in {
+COMMANDS: dict[str, Callable[..., None]] = {
     "solve": answers.solve,
     "compare": answers.compare,
     "plot": answers.plot,
-    "inspect": data.inspect,
+    "inspect": inspection.inspect,
     "convert": data.convert,
     "policies": catalogue.policies,
     "doctor": doctor.doctor,
-}.items():
+}
+for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 
 
@@ -57,7 +59,7 @@ def main() -> None:
     if threading.current_thread() is threading.main_thread():
         # a solver's native code does not come back to Python to learn of Ctrl-C: let it end the process
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    tolerate_narrow_encodings()
+    prepare()
     try:
         app()
         sys.stdout.flush()

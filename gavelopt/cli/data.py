@@ -1,27 +1,24 @@
-"""inspect and convert, and how every command reads its instance."""
+"""How every command reads its instance; convert, which writes it."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gavelopt.cli import options, talk
-from gavelopt.errors import InputError
-
-if TYPE_CHECKING:
-    from gavelopt.model.instance import Instance
+from gavelopt.errors import InputError, UnknownName
 
 
-def question(
-    file: Path | None, cluster: str | None, jobs: Path | None, throughputs: Path | None, missing: str
-) -> Instance:
+def question(file: Path | None, cluster: str | None, jobs: Path | None, throughputs: Path | None, missing: str) -> Any:
     """The instance that the arguments of a command describe; the embedded example, said aloud, where they name no file."""
     import gavelopt as go
 
-    if file is not None or throughputs is not None:
-        return go.read(file or throughputs, cluster=cluster, jobs=jobs, throughputs=throughputs, missing=missing)
+    if file is not None:
+        return go.read(file, cluster=cluster, jobs=jobs, throughputs=throughputs, missing=missing)
+    if throughputs is not None:
+        return go.read(throughputs, cluster=cluster, jobs=jobs, missing=missing)
     if jobs is not None:
         raise InputError("a job list needs throughputs", seen=str(jobs), fix="add --throughputs FILE")
     instance = go.examples.gavel()
@@ -32,23 +29,15 @@ def question(
     return instance.replace(cluster=types, throughputs=instance.throughputs.select(types.accelerators))
 
 
-def inspect(
-    file: options.File = None,
-    cluster: options.Cluster = None,
-    jobs: options.Jobs = None,
-    throughputs: options.Throughputs = None,
-    missing: options.Missing = "error",
-    as_json: options.Json = False,
-) -> None:
-    """Show what an instance holds, and what a reader should know before believing any answer."""
-    with talk.guarded(as_json):
-        from gavelopt.report.instance import instance_summary, instance_view
+def refuse_unwritable(path: Path) -> None:
+    """Raise InputError for a file that a solution cannot be written to: before the work, not after it."""
+    from gavelopt.io.documents import ending
+    from gavelopt.io.frames import TABLES
+    from gavelopt.io.write import refuse_no_folder
 
-        instance = question(file, cluster, jobs, throughputs, missing)
-        if as_json:
-            talk.document(instance_summary(instance))
-        else:
-            talk.show(instance_view(instance), as_json=False)
+    if ending(path) not in (".json", *TABLES):
+        raise UnknownName.among("file ending", ending(path) or path.name, (".json", *TABLES), where=str(path))
+    refuse_no_folder(path)
 
 
 def convert(
@@ -58,14 +47,15 @@ def convert(
     jobs: options.Jobs = None,
     throughputs: options.Throughputs = None,
     missing: options.Missing = "error",
+    drop_pairs: Annotated[bool, typer.Option("--drop-pairs", help="Leave out the rates of jobs that share.")] = False,
 ) -> None:
     """Read an instance in any known format and write it in another."""
     with talk.guarded(False):
-        from gavelopt.io.write import write
+        from gavelopt.io.write import write_instance
         from gavelopt.report.layout import notes
 
         instance = question(source, cluster, jobs, throughputs, missing)
-        written = write(instance, target)
+        written = write_instance(instance, target, pairs=not drop_pairs)
         if instance.warnings:
             talk.console(stderr=True).print(notes(instance.warnings))
         print(written)

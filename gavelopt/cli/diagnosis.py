@@ -52,9 +52,7 @@ def diagnose() -> Diagnosis:
     if lacking:
         result.troubles.append(Trouble(f"not installed: {', '.join(lacking)}", f"pip install {' '.join(lacking)}"))
     if not result.policies:
-        result.troubles.append(
-            "no policy is registered: gavelopt runs from a folder that was never installed. Fix: pip install -e ."
-        )
+        result.troubles.append(Trouble("no policy is registered: this folder was never installed", "pip install -e ."))
     failed = {name: text for outcome in result.solvers.values() for name, text in outcome.items() if text != "ok"}
     if failed and not lacking:
         result.troubles.append(explain(failed, result.packages))

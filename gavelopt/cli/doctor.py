@@ -51,4 +51,5 @@ def _view(found: Diagnosis) -> RenderableType:
     if has["memory_gib"] is not None:
         grid.add_row("memory", f"{has['memory_gib']} GiB, {has['free_memory_gib']} free")
     grid.add_row("policies", words.count(found.policies, "registered name"))
-    return Group(table, "", solvers, "", grid, *([] if found.troubles else ["", Text("all is well", style="green")]))
+    verdict = Text("trouble", style="red") if found.troubles else Text("all is well", style="green")
+    return Group(table, "", solvers, "", grid, "", verdict)

@@ -6,8 +6,10 @@ Exit codes: 0 solved, 1 not solved, 2 bad input.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +18,7 @@ import typer
 from rich.console import Console
 
 from gavelopt.errors import GavelOptError, InputError
+from gavelopt.io.results import plain_json
 from gavelopt.report.layout import USUAL, plain
 
 NOT_SOLVED, BAD_INPUT = 1, 2
@@ -39,8 +42,8 @@ def show(view: Any, *, as_json: bool) -> None:
 
 
 def document(content: Any) -> None:
-    """One JSON document on standard output. Numbers that JSON has not (NaN, infinity) are a defect and raise ValueError."""
-    print(json.dumps(content, indent=2, allow_nan=False))
+    """One JSON document on standard output; numbers that JSON has not (NaN, infinity) are null."""
+    print(json.dumps(plain_json(content), indent=2, allow_nan=False))
 
 
 @contextmanager
@@ -55,21 +58,26 @@ def guarded(as_json: bool) -> Iterator[None]:
         raise  # the reader has left: main ends in silence
     except InputError as error:
         fields = {name: getattr(error, name) for name in ("where", "seen", "rule", "fix")}
-        _refuse({"what": error.what, **{k: str(v) for k, v in fields.items() if v is not None}}, error, as_json)
+        _refuse(str(error), {"what": error.what, **{k: str(v) for k, v in fields.items() if v is not None}}, as_json)
         raise typer.Exit(BAD_INPUT) from None
     except GavelOptError as error:
-        _refuse({"what": str(error)}, error, as_json)
+        _refuse(str(error), {"what": str(error)}, as_json)
         raise typer.Exit(NOT_SOLVED) from None
     except OSError as error:
-        _refuse({"what": error.strerror or str(error), "where": str(error.filename)}, error, as_json)
+        what = f"{error.strerror or error}: {error.filename}"
+        _refuse(what, {"what": what}, as_json)
         raise typer.Exit(BAD_INPUT) from None
 
 
-def _refuse(content: dict[str, str], error: Exception, as_json: bool) -> None:
+def _refuse(text: str, content: dict[str, str], as_json: bool) -> None:
     if as_json:
-        document({"error": content})
-    place = f": {error.filename}" if isinstance(error, OSError) else ""
-    say(f"error: {error.strerror if isinstance(error, OSError) and error.strerror else error}{place}")
+        document({"error": {name: _as_options(words) for name, words in content.items()}})
+    say(f"error: {_as_options(text)}")
+
+
+def _as_options(text: str) -> str:
+    """A fix that names a keyword of Python, ``missing='drop'``, named as the option that it is here."""
+    return re.sub(r"\b(cluster|jobs|throughputs|missing|method)=(?=')", r"--\1 ", text)
 
 
 @contextmanager
@@ -79,8 +87,9 @@ def working(what: str) -> Iterator[None]:
         yield
 
 
-def tolerate_narrow_encodings() -> None:
-    """A terminal that cannot show a character of a label shows ``?`` in its place."""
+def prepare() -> None:
+    """Warnings of libraries become one line; a terminal that cannot show a character of a label shows ``?`` instead."""
+    warnings.formatwarning = lambda message, *_: f"warning: {message}\n"
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from gavelopt.model.arrays import FloatArray
 from gavelopt.model.instance import Instance
+from gavelopt.model.jobs import JobSet
 from gavelopt.report import words
 from gavelopt.report.layout import facts, notes, sheet
 
@@ -21,7 +23,8 @@ def instance_summary(instance: Instance) -> dict[str, Any]:
     summary: dict[str, Any] = {"kind": instance.kind, "name": instance.name}
     if instance.kind == "training":
         summary |= {
-            "jobs": _jobs(instance),
+            "jobs": jobs_summary(instance.jobs),
+            "entities": [entity.name for entity in instance.entities],
             "accelerators": _accelerators(instance),
             "throughputs": {
                 "unit": instance.throughputs.unit,
@@ -35,8 +38,8 @@ def instance_summary(instance: Instance) -> dict[str, Any]:
     return {**summary, "warnings": list(instance.warnings)}
 
 
-def _jobs(instance: Instance) -> dict[str, Any]:
-    jobs = instance.jobs
+def jobs_summary(jobs: JobSet) -> dict[str, Any]:
+    """How many jobs, of what, and the range of each column."""
     scales, counts = np.unique(jobs.scale_factor, return_counts=True)
     return {
         "count": len(jobs),
@@ -46,7 +49,6 @@ def _jobs(instance: Instance) -> dict[str, Any]:
         "weight": _range(jobs.weight),
         "steps": None if jobs.steps is None else _range(jobs.steps),
         "deadlines": 0 if jobs.deadline_s is None else int(np.isfinite(jobs.deadline_s).sum()),
-        "entities": [entity.name for entity in instance.entities],
     }
 
 
@@ -81,14 +83,14 @@ def instance_view(instance: Instance) -> RenderableType:
         title.append(f"  {words.printable(summary['name'])}", style="not bold dim")
     parts: list[RenderableType] = [title]
     if instance.kind == "training":
-        parts += [_facts(summary), "", _types(summary)]
+        parts += [_facts(summary), "", _types(summary["accelerators"])]
     else:
         parts.append(Text(summary["description"]))
     return Group(*parts, *(["", notes(summary["warnings"])] if summary["warnings"] else []))
 
 
-def _facts(summary: dict[str, Any]) -> RenderableType:
-    jobs, table = summary["jobs"], summary["throughputs"]
+def jobs_view(jobs: dict[str, Any]) -> Table:
+    """The summary of a job list for people."""
     grid = facts()
     workloads = "" if jobs["workloads"] is None else f" of {words.count(jobs['workloads'], 'workload')}"
     wanted = words.count(jobs["accelerators_wanted"], "accelerator")
@@ -100,8 +102,13 @@ def _facts(summary: dict[str, Any]) -> RenderableType:
             grid.add_row(name, low if low == high else f"{low} to {high}")
     if jobs["deadlines"]:
         grid.add_row("deadlines", words.count(jobs["deadlines"], "job"))
-    if jobs["entities"]:
-        grid.add_row("entities", Text(words.printable(", ".join(jobs["entities"]))))
+    return grid
+
+
+def _facts(summary: dict[str, Any]) -> RenderableType:
+    grid, table = jobs_view(summary["jobs"]), summary["throughputs"]
+    if summary["entities"]:
+        grid.add_row("entities", Text(words.printable(", ".join(summary["entities"]))))
     pairs = f", {words.count(table['pairs'], 'pair')} for space sharing" if table["pairs"] else ""
     grid.add_row("throughputs", f"{table['unit']}, {words.count(table['rows'], 'row')}{pairs}")
     if table["source"]:
@@ -109,8 +116,7 @@ def _facts(summary: dict[str, Any]) -> RenderableType:
     return grid
 
 
-def _types(summary: dict[str, Any]) -> RenderableType:
-    rows = summary["accelerators"]
+def _types(rows: list[dict[str, Any]]) -> RenderableType:
     known = [field for field in KNOWN if any(row[field] is not None for row in rows)]
     table = sheet()
     table.add_column("accelerator", max_width=32, no_wrap=True, overflow="ellipsis")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -36,7 +37,7 @@ class MatrixTable:
         heads = [words.printable(name) for name in allocation.accelerators]
         usage = [words.number(round(value, 4)) for value in allocation.usage]
         counts = ["any" if np.isinf(value) else f"of {words.number(value)}" for value in allocation.space.capacity]
-        name_width = min(NAME_WIDTH, max([len("in use"), *map(len, names)]))
+        name_width = min(NAME_WIDTH, max([len("in use"), *map(cell_len, names)]))
         room = options.max_width - name_width - GUTTER - sides.width
         shown = _fitting(
             [[heads[c], usage[c], counts[c], *(row[c] for row in cells)] for c in range(types)], room, self
@@ -76,14 +77,14 @@ class _Sides:
         unit = instance.throughputs.unit if instance.kind == "training" else "rate"
         self.right.append((unit, [words.number(allocation.rates[row]) for row in rows]))
         columns = self.left + self.right
-        self.width = sum(GUTTER + max([len(head), *map(len, column)]) for head, column in columns)
+        self.width = sum(GUTTER + max(map(cell_len, [head, *column])) for head, column in columns)
 
 
 def _fitting(columns: list[list[str]], room: int, table: MatrixTable) -> IntArray:
     """Positions, in the cluster's order, of the types that fit into ``room`` characters; the busiest come first."""
     allocation = table.solution.allocation
     assert allocation is not None
-    widths = np.array([GUTTER + max(map(len, column)) for column in columns], dtype=int)
+    widths = np.array([GUTTER + max(map(cell_len, column)) for column in columns], dtype=int)
     busiest = np.argsort(-allocation.usage, kind="stable")
     fitting = busiest[np.cumsum(widths[busiest]) <= room] if len(widths) else busiest
     return np.sort(fitting if len(fitting) else busiest[:1])

@@ -24,11 +24,12 @@ def plot_solution(solution: Solution, path: str | Path | None = None) -> Any:
     """Draw ``solution``; write it to ``path`` (the ending decides: .png, .svg, .pdf) where one is given.
 
     Returns the matplotlib Figure. Raises InputError without an allocation, without matplotlib (extra ``plot``), or for
-    an ending that matplotlib cannot write.
+    a path that cannot be written.
     """
     allocation = solution.allocation
     if allocation is None or not min(allocation.shape):
         raise InputError("nothing to plot", seen=f"status {solution.status}, no allocation of any job")
+    path = None if path is None else check_picture(path)
     figure = _figure(_size(allocation), interactive=path is None)
     priced = solution.prices is not None
     grid = figure.add_gridspec(2, 2 if priced else 1, height_ratios=[_heights(allocation), 1.6])
@@ -40,7 +41,7 @@ def plot_solution(solution: Solution, path: str | Path | None = None) -> Any:
     value = "no value" if solution.value is None else words.quantity(solution.value, solution.unit)
     figure.suptitle(f"{solution.policy.describe()}: {value}, {solution.status}", fontsize=11)
     if path is not None:
-        _write(figure, Path(path))
+        figure.savefig(path, dpi=150)
     return figure
 
 
@@ -145,8 +146,12 @@ def _short(name: str) -> str:
     return (text if len(text) <= NAME else text[: NAME - 1] + "…").replace("$", r"\$")
 
 
-def _write(figure: Any, path: Path) -> None:
-    endings = sorted(figure.canvas.get_supported_filetypes())
-    if path.suffix.lstrip(".").lower() not in endings:
-        raise InputError("cannot write this kind of picture", seen=str(path), rule="." + ", .".join(endings))
-    figure.savefig(path, dpi=150)
+def check_picture(path: str | Path) -> Path:
+    """``path`` if a picture can be written there. Raises InputError: no matplotlib, an ending it cannot write, no folder."""
+    file = Path(path)
+    endings = sorted(_figure((1.0, 1.0), interactive=False).canvas.get_supported_filetypes())
+    if file.suffix.lstrip(".").lower() not in endings:
+        raise InputError("cannot write this kind of picture", where=str(file), rule="." + ", .".join(endings))
+    if not file.parent.is_dir():
+        raise InputError("no such folder", where=str(file.parent), fix="make the folder first")
+    return file
