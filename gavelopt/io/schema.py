@@ -17,7 +17,7 @@ SCHEMA_FILE = "gavelopt-1.schema.json"
 @cache
 def schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of the native file."""
-    text = resources.files("gavelopt.data").joinpath(SCHEMA_FILE).read_text(encoding="utf-8")
+    text = resources.files("gavelopt").joinpath("data", SCHEMA_FILE).read_text(encoding="utf-8")
     return json.loads(text)  # type: ignore[no-any-return]
 
 

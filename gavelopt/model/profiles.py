@@ -66,14 +66,14 @@ class ThroughputProfiles:
         columns = [self.accelerators.index(name) for name in accelerators]
         keys, key_of = _distinct_keys(jobs)
         rates: list[FloatArray] = []
-        notes: list[str] = []
+        absent: list[str] = []
         place = np.full(len(keys), -1, dtype=np.int64)  # table row of each distinct key, -1 for a dropped one
         for position, key in enumerate(keys):
             found: FloatArray | None
             if key in self.row:
                 found = self.rates[self.row[key]]
             else:
-                found = self._absent(key, np.flatnonzero(key_of == position), jobs, missing, notes)
+                found = self._absent(key, np.flatnonzero(key_of == position), jobs, missing, absent)
             if found is not None:
                 place[position] = len(rates)
                 rates.append(found[columns])
@@ -89,20 +89,22 @@ class ThroughputProfiles:
             source=self.source,
             pairs=self._pairs_of(kept, columns),
         )
-        return jobs, table, notes
+        done = "dropped" if missing == "drop" else "scaled linearly from the nearest measured scale factor"
+        shown = "; ".join(absent[:3]) + (f"; ... ({len(absent)} in all)" if len(absent) > 3 else "")
+        return jobs, table, [f"jobs without a measured rate were {done}: {shown}"] if absent else []
 
-    def _absent(self, key: Key, wanted: IntArray, jobs: JobSet, missing: str, notes: list[str]) -> FloatArray | None:
+    def _absent(self, key: Key, wanted: IntArray, jobs: JobSet, missing: str, absent: list[str]) -> FloatArray | None:
         """(R,) rates of a key that was never measured, or None to drop its jobs, which stand at ``wanted``."""
         workload, scale = key
         measured = sorted(s for w, s in self.keys if w == workload)
         if missing == "error" or (missing == "scale" and not measured):
             raise self._no_key(key, jobs.names[int(wanted[0])], measured)
-        who = f"{len(wanted)} job(s) of {workload!r} at scale factor {scale}"
+        who = f"{len(wanted)} of {workload!r} at scale factor {scale}"
         if missing == "drop":
-            notes.append(f"dropped {who}: no measured rate for this (workload, scale factor)")
+            absent.append(who)
             return None
         near = min(measured, key=lambda s: (abs(np.log(s / scale)), s))
-        notes.append(f"{who} have no measured rate: scaled linearly from scale factor {near}")
+        absent.append(f"{who} from {near}")
         return np.asarray(self.rates[self.row[workload, near]] * (scale / near))
 
     def _pairs_of(self, keys: Sequence[Key], columns: list[int]) -> PairTable | None:
