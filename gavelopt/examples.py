@@ -44,7 +44,7 @@ def gavel(jobs: int = 12, cluster: ClusterSource = "v100:4,p100:4,k80:4", seed: 
     return _instance("gavel", profiles, supply, JobSet(jobs, workload=workload, weight=weight, steps=steps))
 
 
-def modern(jobs: int = 12, cluster: ClusterSource = "h200:4,h100:8,l40s:8", seed: int = 0) -> Instance:
+def modern(jobs: int = 12, cluster: ClusterSource = "h200:2,h100:4,l40s:4", seed: int = 0) -> Instance:
     """Batch-inference jobs of nine models on current accelerators, from MLPerf Inference v4.1 (Offline, closed).
 
     A step is one sample. A job would take 10^u hours on an h100, u uniform on [0, 1.5] (an hour to a day and a half).
@@ -105,7 +105,7 @@ def _drawn(profiles: ThroughputProfiles, jobs: int, random: np.random.Generator)
     return [profiles.workloads[at] for at in random.integers(len(profiles.workloads), size=jobs)]
 
 
-def _steps(profiles: ThroughputProfiles, workload: list[str], seconds: np.ndarray, reference: str) -> np.ndarray:
+def _steps(profiles: ThroughputProfiles, workload: list[str], seconds: FloatArray, reference: str) -> FloatArray:
     """Whole steps that take ``seconds`` on the reference accelerator."""
     column = profiles.accelerators.index(reference)
     rate = np.array([profiles.rates[profiles.row[name, 1], column] for name in workload])
