@@ -46,7 +46,16 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
         faces = price_faces(problem.space, utility, rate)
         return None if faces is None else snapped(faces, price, utility.value(rate), problem.space.capacity) * slope
 
-    return Prices(problem.space.resources, found.prices * slope, jobs, problem.policy.unit(problem.instance), sides)
+    return Prices(
+        problem.space.resources,
+        found.prices * slope,
+        jobs,
+        problem.policy.unit(problem.instance),
+        sides,
+        throughput=None if tangent is None else tangent[1] * slope,
+        floors=None if found.floors is None or not problem.floors else found.floors * slope,
+        cost_per_hour=problem.instance.cluster.cost_per_hour,
+    )
 
 
 def snapped(faces: FloatArray, price: FloatArray, value: float, capacity: FloatArray) -> FloatArray:

@@ -50,6 +50,9 @@ class Prices(Mapping[str, float]):
     False. Both are computed when first asked for.
 
     jobs: (J,) worth of one more unit of each job's time, or None.
+    throughput: (J,) worth of one more unit of each job's throughput (at the rates that the policy believes in), or None.
+    floors: (J,) worth of a floor that is lower by one unit of measured throughput, or None.
+    cost_per_hour: (R,) money for one accelerator for an hour, NaN where unknown, or None.
     """
 
     accelerators: Labels
@@ -57,6 +60,9 @@ class Prices(Mapping[str, float]):
     jobs: FloatArray | None = None
     unit: str = ""
     _range: Callable[[], FloatArray | None] = field(default=lambda: None, repr=False)
+    throughput: FloatArray | None = None
+    floors: FloatArray | None = None
+    cost_per_hour: FloatArray | None = None
 
     def __getitem__(self, name: str) -> float:
         return float(self.per_accelerator[self.accelerators.index(name)])
@@ -66,6 +72,17 @@ class Prices(Mapping[str, float]):
 
     def __len__(self) -> int:
         return len(self.accelerators)
+
+    @property
+    def per_dollar(self) -> dict[str, float] | None:
+        """{accelerator: change of the value per unit of money an hour spent on more of it}, where its cost is known.
+
+        None where no cost is known. A type that costs nothing is left out.
+        """
+        if self.cost_per_hour is None:
+            return None
+        both = zip(self.accelerators, self.per_accelerator, self.cost_per_hour, strict=True)
+        return {name: float(price / cost) for name, price, cost in both if cost > 0}
 
     @cached_property
     def sides(self) -> FloatArray | None:
