@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from gavelopt.cli import options, talk
-from gavelopt.errors import InputError, UnknownName
+from gavelopt.errors import InputError
+from gavelopt.report import words
 
 
 def question(file: Path | None, cluster: str | None, jobs: Path | None, throughputs: Path | None, missing: str) -> Any:
@@ -21,23 +22,16 @@ def question(file: Path | None, cluster: str | None, jobs: Path | None, throughp
         return go.read(throughputs, cluster=cluster, jobs=jobs, missing=missing)
     if jobs is not None:
         raise InputError("a job list needs throughputs", seen=str(jobs), fix="add --throughputs FILE")
-    instance = go.examples.gavel()
-    talk.say(f"no FILE: using the embedded example, {instance.name or instance!r}")
-    if cluster is None:
-        return instance
-    types = go.Cluster.from_spec(cluster)
-    return instance.replace(cluster=types, throughputs=instance.throughputs.select(types.accelerators))
+    instance = go.examples.gavel() if cluster is None else go.examples.gavel(cluster=cluster)
+    talk.say(f"no FILE: using the embedded example {instance.name!r}, {words.count(len(instance.jobs), 'job')}")
+    return instance
 
 
 def refuse_unwritable(path: Path) -> None:
     """Raise InputError for a file that a solution cannot be written to: before the work, not after it."""
-    from gavelopt.io.documents import ending
-    from gavelopt.io.frames import TABLES
-    from gavelopt.io.write import refuse_no_folder
+    from gavelopt.io.write import target_form
 
-    if ending(path) not in (".json", *TABLES):
-        raise UnknownName.among("file ending", ending(path) or path.name, (".json", *TABLES), where=str(path))
-    refuse_no_folder(path)
+    target_form(path)
 
 
 def convert(

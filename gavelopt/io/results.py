@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gavelopt.errors import InputError, UnknownName
-from gavelopt.io.documents import ending
-from gavelopt.io.frames import TABLES, write_frame
-from gavelopt.io.write import refuse_no_folder, write_json
+from gavelopt.errors import InputError
+from gavelopt.io.frames import write_frame
+from gavelopt.io.write import target_form, write_json
 
 if TYPE_CHECKING:
     from gavelopt.model.solution import Prices, Solution
@@ -62,11 +61,7 @@ def save_solution(solution: Solution, path: str | Path) -> Path:
         InputError: an unknown ending, no such folder, or no allocation to put into a table.
     """
     file = Path(path)
-    form = ending(file)
-    if form not in (".json", *TABLES):
-        raise UnknownName.among("file ending", form or file.name, (".json", *TABLES), where=str(file))
-    refuse_no_folder(file)
-    if form == ".json":
+    if target_form(file) == ".json":
         return write_json(solution_dict(solution), file)
     if solution.allocation is None:
         raise InputError(

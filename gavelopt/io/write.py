@@ -47,10 +47,7 @@ def write_instance(instance: Any, path: str | Path, *, pairs: bool = True) -> Pa
         InputError: an unknown ending; pairs that a table cannot hold; a folder that does not exist.
     """
     file = Path(path)
-    form = ending(file)
-    if form not in (".json", *TABLES):
-        raise UnknownName.among("file ending", form or file.name, (".json", *TABLES), where=str(file))
-    refuse_no_folder(file)
+    form = target_form(file)
     if isinstance(instance, Instance) and not pairs:
         instance = _without_pairs(instance)
     if form == ".json":
@@ -126,7 +123,15 @@ def write_json(document: Any, path: Path) -> Path:
     return path
 
 
-def refuse_no_folder(path: Path) -> None:
-    """Raise InputError when the folder that is to hold ``path`` does not exist."""
+def target_form(path: Path) -> str:
+    """The format that a file to be written is given by its ending: .json or one of the tables.
+
+    Raises:
+        InputError: an ending that nothing is written with; a folder that does not exist.
+    """
+    form = ending(path)
+    if form not in (".json", *TABLES):
+        raise UnknownName.among("file ending", form or path.name, (".json", *TABLES), where=str(path))
     if not path.parent.is_dir():
         raise InputError("no such folder", where=str(path.parent), fix="make the folder first")
+    return form
