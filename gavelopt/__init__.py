@@ -11,22 +11,25 @@ from __future__ import annotations
 from gavelopt import examples
 from gavelopt.engine.compare import Comparison, compare
 from gavelopt.engine.filling import fill as fill_levels
-from gavelopt.engine.forms import Task
+from gavelopt.engine.forms import Task, solve_form
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
 from gavelopt.engine.registry import Alias, policies
 from gavelopt.engine.solve import solve
 from gavelopt.errors import GavelOptError, InputError, SolverError, UnknownName
 from gavelopt.io.read import read
-from gavelopt.judge.certify import Multipliers
+from gavelopt.judge import elastic_bounds
+from gavelopt.judge.certify import Multipliers, upper_bound
 from gavelopt.judge.levels import SATURATED, could_rise
 from gavelopt.judge.packing import check_packing
-from gavelopt.judge.packing_bounds import PatternPrices, packing_bounds
+from gavelopt.judge.packing_bounds import PatternPrices, occupancy, packing_bounds
 from gavelopt.judge.serving_bound import bound_good, least_work, most_jobs
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.constraints import Check, RateFloor
+from gavelopt.model.elastic import ElasticInstance
+from gavelopt.model.elastic_jobs import ElasticJobs
 from gavelopt.model.instance import Entity, Instance
 from gavelopt.model.jobs import JobSet
 from gavelopt.model.latency import BatchProfile, LatencyCurve
@@ -57,9 +60,10 @@ from gavelopt.model.serving import (
 from gavelopt.model.solution import Prices, Solution
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.split_plan import SplitPlan, StageChoice
+from gavelopt.model.speedups import Speedups
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
-from gavelopt.model.view import NumericView, View
+from gavelopt.model.view import NumericView, View, known_costs
 from gavelopt.replay.requests import (
     dealt,
     fit_gamma,
@@ -90,6 +94,8 @@ __all__ = [
     "Configuration",
     "DeviceGroup",
     "DutyCycle",
+    "ElasticInstance",
+    "ElasticJobs",
     "Entity",
     "FloatArray",
     "GavelOptError",
@@ -129,6 +135,7 @@ __all__ = [
     "SessionSet",
     "Solution",
     "SolverError",
+    "Speedups",
     "SplitPlan",
     "Stage",
     "StageChoice",
@@ -148,6 +155,7 @@ __all__ = [
     "could_rise",
     "dealt",
     "equal_share_rate",
+    "elastic_bounds",
     "examples",
     "fill_levels",
     "fit_gamma",
@@ -155,8 +163,10 @@ __all__ = [
     "gamma_arrivals",
     "gamma_workload",
     "isolated_share",
+    "known_costs",
     "least_work",
     "most_jobs",
+    "occupancy",
     "packing_bounds",
     "poisson_arrivals",
     "policies",
@@ -168,5 +178,7 @@ __all__ = [
     "saturate",
     "simulate_serving",
     "solve",
+    "solve_form",
     "uniform_arrivals",
+    "upper_bound",
 ]

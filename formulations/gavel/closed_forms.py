@@ -36,6 +36,7 @@ class Isolated(go.Policy):
     reference = "Gavel, OSDI 2020, section 4.1"
     methods = (RULE,)
     generic = False
+    shareable = False
 
     def objective(self, view: go.View) -> Any:
         return view.total(view.rate)

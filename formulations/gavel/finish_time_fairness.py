@@ -11,7 +11,8 @@ one linear program when all jobs are new (t_i = 0), otherwise a few (Newton on t
 new jobs the isolated share is feasible, hence rho <= 1.
 
 ``weighted`` divides each rate by its job's weight; Gavel does so when packed and not when unpacked, we do as asked.
-``agnostic`` takes every rate as on one accelerator. Gavel accumulates C_i inside the policy from call to call; here it is
+``agnostic`` takes every rate as on one accelerator; Gavel's own name ``finish_time_fairness`` means that, and its
+``finish_time_fairness_perf`` means ``ftf``. Gavel accumulates C_i inside the policy from call to call; here it is
 the job's ``isolated_elapsed_s``. T (J, R) steps/s; n (J,) steps; t, C (J,) seconds; the value has no unit.
 Reference: Mahajan et al., NSDI 2020; Narayanan et al., OSDI 2020, section 4.2; Gavel's finish_time_fairness.
 """
@@ -21,6 +22,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import gavelopt as go
 from formulations.gavel.agnostic import rates_as_on
 
@@ -29,7 +32,7 @@ from formulations.gavel.agnostic import rates_as_on
 class FinishTimeFairness(go.Policy):
     """Minimise the largest ratio of a job's finish time to its finish time on an isolated share."""
 
-    name = "finish_time_fairness"
+    name = "ftf"
     sense = "min"
     summary = "minimise the largest finish time relative to an isolated share"
     reference = "Themis, NSDI 2020; Gavel, OSDI 2020, section 4.2"
@@ -56,4 +59,4 @@ class FinishTimeFairness(go.Policy):
 
 def _positive(seconds: go.FloatArray) -> go.FloatArray:
     """Isolated finish times; a job without any work, done or left, counts as one second so that its ratio is defined."""
-    return seconds + (seconds == 0.0)
+    return np.where(seconds > 0.0, seconds, 1.0)

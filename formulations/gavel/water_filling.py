@@ -5,7 +5,7 @@ are lexicographically max-min: no job's s_i level_i / W_i can be raised without 
 
     flat              W_i = w_i
     entity, fairness  W_i = W_entity w_i / sum of w over the entity's jobs that are not final yet
-    entity, fifo      the entity's first job that is not final has W_entity, the others 0
+    entity, fifo      of the entity's jobs that are not final the one that arrived first has W_entity, the others 0
 
 A job is final once it cannot rise; its weight is shared among the rest of its entity, and an entity whose jobs are all
 final disappears. The value is the smallest s_i level_i / W_i over the jobs with weight at the start; ``solution.levels``
@@ -39,7 +39,7 @@ def effective_weights(instance: go.Instance, final: np.ndarray) -> go.FloatArray
         if not len(open_):
             continue
         if entity.policy == "fifo":
-            effective[open_[0]] = entity.weight
+            effective[open_[np.argmin(instance.jobs.arrival_s[open_])]] = entity.weight
         else:
             effective[open_] = entity.weight * weight[open_] / weight[open_].sum()
     return effective
@@ -52,13 +52,13 @@ def _apart(instance: go.Instance) -> go.FloatArray:
         return np.zeros(len(instance.jobs))
     number = {entity.name: position for position, entity in enumerate(instance.entities)}
     queued = {entity.name for entity in instance.entities if entity.policy == "fifo"}
-    return np.array(
-        [float(len(number) + job) if owner in queued else float(number[owner]) for job, owner in enumerate(owners)]
-    )
+    places = [len(number) + job if owner in queued else number[str(owner)] for job, owner in enumerate(owners)]
+    return np.array(places, dtype=np.float64)
 
 
 def _fill(problem: go.Problem) -> go.Answer:
     instance = problem.instance
+    assert problem.utility is not None
     return go.fill_levels(
         go.Task(problem.space, problem.utility, tolerance=problem.tolerance, deadline=problem.deadline),
         go.equal_share_rate(instance, problem.space),
@@ -76,6 +76,7 @@ class WaterFilling(go.Policy):
     summary = "max-min fairness continued past every bottleneck, flat or by entity"
     reference = "Gavel, OSDI 2020, section 4.3"
     methods = (go.Method("exact", _fill, "exact", "linear programs, one a bottleneck; saturation proved by duals"),)
+    generic = False  # a large smallest level alone does not make the levels lexicographically max-min
 
     agnostic: bool = False
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from gavelopt.judge.certify import Multipliers
-from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.space import AllocationSpace, Sparse
 from gavelopt.model.utility import Utility
@@ -81,11 +81,8 @@ def linear_program(
         raise ValueError("not a linear program")
     unit = typical(space, utility)
     rate, member, use = space.matrices
-    columns = (
-        np.flatnonzero(space.usable & (np.asarray(rate.max(axis=0).todense()).ravel() > 0))
-        if space.size
-        else np.zeros(0, int)
-    )
+    real = (measured or space).matrices[0]
+    columns = np.flatnonzero(space.usable & (_serves(rate) | (_serves(real) if floors else False)))
     rate, member, use = rate[:, columns], member[:, columns], use[:, columns]
     jobs = len(space.jobs)
     parts = [member, use]
@@ -107,8 +104,7 @@ def linear_program(
     if floors:
         floor = np.sum([f.floor for f in floors], axis=0)
         floor_size = np.where(floor > 0, floor, 1.0)
-        real = (measured or space).matrices[0][:, columns]
-        parts.append(_scaled_rows(real, 1.0 / floor_size, np.arange(jobs)))
+        parts.append(_scaled_rows(real[:, columns], 1.0 / floor_size, np.arange(jobs)))
         lower.append(np.where(floor > 0, 1.0, -np.inf))
         upper.append(np.full(jobs, np.inf))
         blocks["floor"] = slice(row, row + jobs)
@@ -121,6 +117,11 @@ def linear_program(
         cost, top = np.append(cost, 1.0), np.append(top, utility.cap / unit)
     rows = np.concatenate(lower), np.concatenate(upper)
     return LinearProgram(cost, matrix, *rows, top, columns, blocks, on, unit, space.size, floor_size)
+
+
+def _serves(rate: Sparse) -> BoolArray:
+    """(K,) columns that give somebody a positive rate."""
+    return np.asarray((rate > 0).sum(axis=0)).ravel() > 0
 
 
 def _scaled_rows(matrix: Sparse, factor: FloatArray, rows: IntArray) -> Sparse:

@@ -46,12 +46,14 @@ def check_rule(matrix: FloatArray, expected: FloatArray, jobs: Labels) -> Check:
     return _check("rule", np.abs(matrix - expected).max(axis=1, initial=0.0), jobs, RULE_LIMIT)
 
 
-def value_of(policy: Policy, instance: Instance, space: AllocationSpace, rates: FloatArray) -> float:
-    """The policy's reported value at the (J,) ``rates``: its declaration, read as arithmetic."""
+def value_of(
+    policy: Policy, instance: Instance, space: AllocationSpace, rates: FloatArray, usage: FloatArray | None = None
+) -> float:
+    """The policy's reported value at (J,) ``rates`` and (R,) ``usage``: its declaration, read as arithmetic."""
     if len(instance.jobs) == 0:
         return 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(policy.objective(NumericView(instance, space, rates)))
+        return float(policy.objective(NumericView(instance, space, rates, usage)))
 
 
 def _check(name: str, violation: FloatArray, labels: Labels, limit: float = LIMIT) -> Check:

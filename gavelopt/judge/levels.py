@@ -48,4 +48,4 @@ def could_rise(space: AllocationSpace, form: Utility, record: Round, per_rate: F
     rate = record.after / per_rate
     spare = max(0.0, most - float(gradient @ rate))
     worth = lift * np.maximum(rate, 1e-9 * space.ceiling)
-    return np.divide(spare, worth, out=np.full(len(rate), np.inf), where=worth > 0)
+    return np.asarray(np.divide(spare, worth, out=np.full(len(rate), np.inf), where=worth > 0))

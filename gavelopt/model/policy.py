@@ -47,6 +47,7 @@ class Policy:
     reference: ClassVar[str] = ""
     methods: ClassVar[tuple[Method, ...]] = ()
     generic: ClassVar[bool] = True  # whether the methods that work from the normal form apply
+    shareable: ClassVar[bool] = True  # whether two jobs may share accelerators (the option space_sharing)
 
     space_sharing: bool = field(default=False, kw_only=True)  # two jobs may share the accelerators of a gang
 
@@ -98,7 +99,7 @@ class Policy:
     def build(cls, options: Mapping[str, Any]) -> Policy:
         """The policy with the given parameters. Raises UnknownName for one it does not have."""
         for name in options:
-            if name == "space_sharing" and options[name] and not cls.generic:
+            if name == "space_sharing" and options[name] and not cls.shareable:
                 raise InputError(
                     f"policy {cls.name!r} has no space sharing", rule="policies that maximise a utility have it"
                 )

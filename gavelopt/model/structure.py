@@ -6,7 +6,7 @@ outside this small algebra raises ``Unstructured``: it can still be read symboli
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,10 @@ class StructuralView(View):
         jobs = len(self.instance.jobs)
         return RateTerm(np.ones(jobs), np.zeros(jobs))
 
+    @property
+    def usage(self) -> Any:
+        raise Unstructured("a utility of usage")
+
     def total(self, values: Any) -> Utility:
         if isinstance(values, TimeTerm):  # sum work/r = 1 / power mean with p = -1 of r/work
             if values.base.any():
@@ -97,7 +101,10 @@ class StructuralView(View):
         if isinstance(values, TimeTerm):
             if values.base.any():
                 raise Unstructured("smallest of shifted times")
-            return _times(values, np.inf)
+            counted = np.ones(len(values.work), dtype=bool) if over is None else over
+            if (values.work[counted] <= 0).any():
+                raise Unstructured("smallest of times of which one is always 0")
+            return replace(_times(values, np.inf), weight=counted.astype(np.float64))
         term = _rates(values)
         counted = np.ones_like(term.slope) if over is None else over.astype(np.float64)
         return Utility(-np.inf, term.slope, term.offset, counted)

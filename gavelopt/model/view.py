@@ -81,6 +81,16 @@ class View(ABC):
     def rate(self) -> Any:
         """(J,) throughput of each job."""
 
+    @property
+    @abstractmethod
+    def usage(self) -> Any:
+        """(R,) accelerators of each type in use, on average."""
+
+    @property
+    def cost_per_hour(self) -> FloatArray:
+        """(R,) price of one accelerator of each type for one hour. Raises InputError where a price is unknown."""
+        return known_costs(self.instance)
+
     @abstractmethod
     def total(self, values: Any) -> Any:
         """Sum over jobs."""
@@ -113,9 +123,16 @@ class Rates(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):
 class NumericView(View):
     """The numeric reading: numpy alone. ``rate`` is given, the words are arithmetic."""
 
-    def __init__(self, instance: Instance, space: AllocationSpace, rate: FloatArray) -> None:
+    def __init__(
+        self, instance: Instance, space: AllocationSpace, rate: FloatArray, usage: FloatArray | None = None
+    ) -> None:
         super().__init__(instance, space)
         self._rate = rate
+        self._usage = np.zeros(len(space.resources)) if usage is None else usage
+
+    @property
+    def usage(self) -> FloatArray:
+        return self._usage
 
     @property
     def rate(self) -> FloatArray:
@@ -125,14 +142,11 @@ class NumericView(View):
         return float(np.sum(values))
 
     def smallest(self, values: FloatArray, over: BoolArray | None = None) -> float:
-        done = np.nan_to_num(
-            values if over is None else values[over], nan=np.inf, posinf=np.inf
-        )  # 0 steps at rate 0: already done, never the smallest time
-        return float(np.min(done)) if len(done) else 0.0
+        counted = values if over is None else values[over]
+        return float(np.min(counted)) if len(counted) else 0.0
 
     def largest(self, values: FloatArray) -> float:
-        done = np.nan_to_num(values, nan=0.0, posinf=np.inf)  # 0 steps at rate 0: already done
-        return float(np.max(done)) if len(done) else 0.0
+        return float(np.max(values)) if len(values) else 0.0
 
     def log_total(self, values: FloatArray, weights: FloatArray | None = None) -> float:
         return power_sum(values, np.ones(len(values)) if weights is None else weights, 0.0)
@@ -143,6 +157,21 @@ class NumericView(View):
         share = np.ones(len(values)) if weights is None else weights
         mean = power_sum(values, share / share.sum(), p)
         return float(np.exp(mean)) if p == 0 else mean
+
+
+def known_costs(instance: Instance) -> FloatArray:
+    """(R,) cost per hour of every type. Raises InputError, naming the first type without one."""
+    costs = instance.cluster.cost_per_hour
+    names = instance.cluster.accelerators
+    missing = np.ones(len(names), dtype=bool) if costs is None else ~(costs > 0)
+    if costs is None or missing.any():
+        raise InputError(
+            "this policy needs the cost of every accelerator type",
+            where=f"accelerator {names[int(np.argmax(missing))]!r}" if len(names) else "the cluster",
+            seen="unknown or 0" if costs is not None else "no costs",
+            rule="cost_per_hour > 0",
+        )
+    return costs
 
 
 def _known(instance: Instance, column: str) -> FloatArray:

@@ -125,7 +125,7 @@ class SymbolicView(View):
         self.cp = cp
         rate, member, use = space.matrices
         self.x = cp.Variable(space.size, nonneg=True)
-        self._rate = rate @ self.x
+        self._rate, self._usage = rate @ self.x, use @ self.x
         self.limits = [member @ self.x <= space.time, use @ self.x <= space.capacity]
         blocked = np.flatnonzero(~space.usable)
         if blocked.size:
@@ -134,6 +134,10 @@ class SymbolicView(View):
     @property
     def rate(self) -> Any:
         return SymbolicRate(self.cp, self._rate)
+
+    @property
+    def usage(self) -> Any:
+        return SymbolicRate(self.cp, self._usage)
 
     def total(self, values: Any) -> Any:
         return self.cp.sum(_expression(values))
