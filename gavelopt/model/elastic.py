@@ -170,16 +170,13 @@ class ElasticInstance:
         fits &= ~np.isnan(jobs.perf[:, :, 0])[:, ways.type]
         return np.nonzero(fits)
 
-    def goodput_model(self, job: IntArray, configuration: IntArray) -> tuple[GoodputModel, BatchLimits]:
-        """The model and the batch limits of the cells (job, configuration), each (n,)."""
-        jobs, ways = self.jobs, self.configurations
-        perf = dict(zip(PERF, jobs.perf[job, ways.type[configuration]].T, strict=True))
-        noise = noise_scale(jobs.init_batch_size.astype(np.float64), jobs.grad_sqr, jobs.grad_var)
-        replicas = ways.gpus[configuration] // jobs.gpus_per_replica[job]
-        start = jobs.init_batch_size[job].astype(np.float64)
-        model = GoodputModel(
-            **perf, noise=noise[job], init_batch=start, replicas=replicas, spread=ways.spread[configuration]
-        )
+    def goodput_at(self, job: IntArray, kind: IntArray, replicas: IntArray, spread: BoolArray) -> Best:
+        """The best batch size of each cell (job, accelerator type, replicas, over several nodes or not), each (n,)."""
+        jobs = self.jobs
+        perf = dict(zip(PERF, jobs.perf[job, kind].T, strict=True))
+        start = jobs.init_batch_size.astype(np.float64)
+        noise = noise_scale(start, jobs.grad_sqr, jobs.grad_var)
+        model = GoodputModel(**perf, noise=noise[job], init_batch=start[job], replicas=replicas, spread=spread)
         limits = BatchLimits(
             jobs.min_batch_size[job],
             jobs.max_batch_size[job],
@@ -187,12 +184,14 @@ class ElasticInstance:
             jobs.local_batch_max[job],
             jobs.accumulate[job],
         )
-        return model, limits
+        return best_batch(model, limits)
 
     @cached_property
     def best(self) -> Best:
         """The best batch size of every allowed cell, in the order of ``_cells``."""
-        return best_batch(*self.goodput_model(*self._cells))
+        job, way = self._cells
+        ways = self.configurations
+        return self.goodput_at(job, ways.type[way], ways.gpus[way] // self.jobs.gpus_per_replica[job], ways.spread[way])
 
     def _table(self, values: Any) -> Any:
         table = np.zeros((len(self.jobs), len(self.configurations)), dtype=values.dtype)

@@ -32,7 +32,8 @@ class ElasticJobs:
         gpus_per_replica: GPUs of one replica (the stages of a pipeline). Default 1.
         accumulate: whether gradients may be accumulated over several micro-batches. Default True.
         preemptible: False keeps a job that holds GPUs exactly where it is. Default True.
-        age_s, restarts, restart_s: seconds since arrival, restarts so far, seconds one restart costs. Default 0, 0, 30.
+        age_s, restarts, restart_s: seconds since arrival (NaN where unknown), restarts so far, seconds that one restart
+            costs. Default unknown, 0, 30.
 
     Raises:
         InputError: a wrong shape, a value out of range (named by job), limits that contradict each other.
@@ -87,8 +88,9 @@ class ElasticJobs:
         )
         count = len(labels)
         columns: dict[str, object] = {"names": labels, "perf": _perf(perf, labels)}
-        for name, value in (("grad_sqr", grad_sqr), ("grad_var", grad_var), ("age_s", age_s)):
+        for name, value in (("grad_sqr", grad_sqr), ("grad_var", grad_var)):
             columns[name] = vector(value, count, name, labels, default=0.0)
+        columns["age_s"] = vector(age_s, count, "age_s", labels, missing=True, default=np.nan)
         columns["restart_s"] = vector(restart_s, count, "restart_s", labels, default=30.0)
         smallest = init_batch_size if min_batch_size is None else min_batch_size
         wholes = {

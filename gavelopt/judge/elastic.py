@@ -1,0 +1,104 @@
+"""The judge of elastic plans: is the placement possible, what is its fitness, how far can it be from the best?
+
+The plan is a (J, N) matrix of GPUs. Checked, each to the last GPU: whole numbers, node capacity, one accelerator type a
+job, a configuration that the job's limits allow, jobs that may not be moved, and (where the policy says so) at most one
+distributed job on a node. Goodput is computed again from the model; value from the declaration; bounds from the prices
+offered (``elastic_bounds.py``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from gavelopt.judge.certify import Multipliers
+from gavelopt.judge.check import value_of
+from gavelopt.judge.elastic_bounds import exclusive, fitness_bounds
+from gavelopt.judge.verdict import Verdict, relative_gap
+from gavelopt.labels import Labels
+from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.constraints import Check
+from gavelopt.model.elastic import ElasticInstance
+from gavelopt.model.policy import Policy
+from gavelopt.model.speedups import Speedups
+
+
+class FitnessPolicy(Protocol):
+    """What the judge asks of a policy for elastic jobs."""
+
+    @property
+    def p(self) -> float: ...
+    @property
+    def unallocated(self) -> float: ...
+    @property
+    def one_distributed_per_node(self) -> bool: ...
+    def speedups(self, instance: ElasticInstance) -> Speedups: ...
+
+
+def judge_plan(
+    instance: ElasticInstance, policy: Any, plan: Any, multipliers: Multipliers | None, tolerance: float
+) -> Verdict:
+    """Grade a (J, N) plan by its instance and policy (a ``FitnessPolicy`` that is a ``Policy``) alone."""
+    matrix = np.asarray(plan, dtype=np.float64) if plan is not None else np.zeros(0)
+    if matrix.shape != (len(instance.jobs), instance.nodes):
+        seen = f"shape {matrix.shape}, not ({len(instance.jobs)}, {instance.nodes})"
+        return Verdict("failed", None, None, None, None, (), f"not a plan of this instance: {seen}")
+    if not len(instance.jobs):
+        return Verdict("optimal", 0.0, 0.0, "proved", 0.0, ())
+    checks = check_plan(instance, policy, matrix)
+    broken = [check for check in checks if not check.passed]
+    if broken:
+        words = ", ".join(f"{c.name} by {c.residual:.3g} at {c.worst}" for c in broken)
+        return Verdict("failed", None, None, None, None, checks, f"the answer violates {words}")
+    return _graded(instance, policy, matrix.astype(np.int64), multipliers, tolerance, checks)
+
+
+def _graded(
+    instance: ElasticInstance,
+    policy: Any,
+    plan: IntArray,
+    multipliers: Multipliers | None,
+    tolerance: float,
+    checks: tuple[Check, ...],
+) -> Verdict:
+    speedups = policy.speedups(instance)
+    value = _value(instance, policy, plan, speedups)
+    bounds = fitness_bounds(speedups, policy.p, policy.unallocated, policy.one_distributed_per_node, multipliers)
+    name, bound = min(bounds.items(), key=lambda item: item[1])
+    gap = relative_gap(value, bound)
+    status = "optimal" if gap is not None and gap <= tolerance else "bounded"
+    return Verdict(status, value, bound, "proved", gap, checks, f"best bound: {name}")
+
+
+def _value(instance: ElasticInstance, policy: Policy, plan: IntArray, speedups: Speedups) -> float:
+    """The declaration, read at the goodput that counts: after the loss that a restart costs."""
+    allocation = instance.allocation(plan)
+    return value_of(policy, instance, allocation.space, speedups.counted_goodput(plan))
+
+
+def check_plan(instance: ElasticInstance, policy: FitnessPolicy, plan: FloatArray) -> tuple[Check, ...]:
+    """Every named constraint of a (J, N) plan; the residual is a number of GPUs, nodes or jobs, and the limit is 0."""
+    names, nodes = instance.jobs.names, instance.node_names
+    whole = np.where(np.isfinite(plan), np.maximum(np.rint(plan), 0), 0).astype(np.int64)
+    used = whole > 0
+    low = np.where(used, instance.node_type[None, :], len(instance.cluster)).min(axis=1, initial=len(instance.cluster))
+    high = np.where(used, instance.node_type[None, :], -1).max(axis=1, initial=-1)
+    checks = [
+        _check("whole GPUs", np.nan_to_num(np.abs(plan - whole), nan=np.inf).max(axis=1, initial=0.0), names),
+        _check("capacity", whole.sum(axis=0) - instance.node_gpus, nodes),
+        _check("one type", np.maximum(high - low, 0), names),
+        _check("configuration", np.isnan(policy.speedups(instance).of_plan(whole)), names),
+    ]
+    if instance.pinned.any() and instance.current is not None:
+        moved = np.abs(whole - instance.current).sum(axis=1) * instance.pinned
+        checks.append(_check("not to be moved", moved, names))
+    if policy.one_distributed_per_node:
+        checks.append(_check("one distributed job a node", exclusive(instance, whole), nodes))
+    return tuple(checks)
+
+
+def _check(name: str, violation: Any, labels: Labels) -> Check:
+    amount = np.asarray(violation, dtype=np.float64)
+    worst = float(max(amount.max(initial=0.0), 0.0))
+    return Check(name, worst, 0.0, labels[int(np.argmax(amount))] if worst > 0 else None)
