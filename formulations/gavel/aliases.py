@@ -11,6 +11,7 @@ from formulations.gavel.finish_time_fairness import FinishTimeFairness
 from formulations.gavel.makespan import Makespan
 from formulations.gavel.max_min import MaxMin
 from formulations.gavel.max_sum import MaxSum
+from formulations.gavel.queues import Queue
 from formulations.gavel.water_filling import WaterFilling
 
 max_min_fairness = go.Alias("max_min_fairness", MaxMin, {"agnostic": True}, "Gavel: LAS, every rate taken as 1")
@@ -71,3 +72,18 @@ max_sum_throughput_normalized_by_cost_packed_slos = go.Alias(
     {"per_cost": True, "slo": "require", "space_sharing": True},
     "Gavel: sum of steps/s per unit of cost, deadlines kept, space sharing",
 )
+fifo = go.Alias("fifo", Queue, {"heterogeneous": False}, "Gavel: first come, first served, on a random type")
+fifo_perf = go.Alias("fifo_perf", Queue, {}, "Gavel: first come, first served, on the fastest type with room")
+fifo_heterogeneous = go.Alias(
+    "fifo_heterogeneous", Queue, {}, "first come, first served, on the fastest type with room"
+)
+fifo_packed = go.Alias(
+    "fifo_packed",
+    Queue,
+    {"space_sharing": True},
+    "Gavel: fifo_perf, the head of the queue joins a running job where it pays",
+)
+tiresias = go.Alias(
+    "tiresias", Queue, {"order": "least_attained", "backfill": True}, "least attained service first (Tiresias)"
+)
+themis = go.Alias("themis", FinishTimeFairness, {}, "Themis: finish-time fairness, heterogeneity-aware")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,13 +48,18 @@ def check_rule(matrix: FloatArray, expected: FloatArray, jobs: Labels) -> Check:
 
 
 def value_of(
-    policy: Policy, instance: Instance, space: AllocationSpace, rates: FloatArray, usage: FloatArray | None = None
+    policy: Policy,
+    instance: Instance,
+    space: AllocationSpace,
+    rates: FloatArray,
+    usage: FloatArray | None = None,
+    proof: Any = None,
 ) -> float:
     """The policy's reported value at (J,) ``rates`` and (R,) ``usage``: its declaration, read as arithmetic."""
     if len(instance.jobs) == 0:
         return 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(policy.objective(NumericView(instance, space, rates, usage)))
+        return policy.value(NumericView(instance, space, rates, usage), proof)
 
 
 def _check(name: str, violation: FloatArray, labels: Labels, limit: float = LIMIT) -> Check:

@@ -64,7 +64,7 @@ def judge(
         words = ", ".join(f"{c.name} by {c.residual:.3g} at {c.worst}" for c in broken)
         return Verdict("failed", None, None, None, None, tuple(checks), f"the answer violates {words}")
     rates = space.rate(x)
-    value = value_of(policy, instance, space, rates, space.usage(x))
+    value = value_of(policy, instance, space, rates, space.usage(x), proof)
     proofs = [] if rule is None else [value]  # a closed form has one allocation, and the check "rule" has compared it
     if utility is not None:
         proofs.append(utility.reported(upper_bound(space, utility, multipliers, floors, measured)))

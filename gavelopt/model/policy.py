@@ -12,6 +12,7 @@ from gavelopt.model.arrays import FloatArray
 from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.instance import Instance
 from gavelopt.model.space import AllocationSpace
+from gavelopt.model.structure import Unstructured
 from gavelopt.model.view import View
 
 
@@ -53,7 +54,11 @@ class Policy:
 
     def objective(self, view: View) -> Any:
         """The utility of an allocation, in the words of ``view``."""
-        raise NotImplementedError
+        raise Unstructured(f"policy {self.name!r} declares no objective over rates")
+
+    def value(self, view: View, proof: Any) -> float:
+        """The reported value, read by the judge; a policy whose value is more than its rates takes it from the proof."""
+        return float(self.objective(view))
 
     def constraints(self, view: View) -> Sequence[RateFloor]:
         """Constraints beyond capacity and time."""
