@@ -61,11 +61,16 @@ class SolverError(GavelOptError):
     """A backend could not do its work; the text names the backend and its own words."""
 
 
-def did_you_mean(name: str, choices: Iterable[str]) -> str | None:
-    """``did you mean 'v100'?`` for the closest of ``choices``, or None when nothing is close."""
+def closest(name: str, choices: Iterable[str]) -> str | None:
+    """The choice that ``name`` was probably meant to be, or None when nothing is close."""
     known = list(choices)
     folded = {choice.casefold(): choice for choice in known}
     if name.casefold() in folded:
-        return f"did you mean {folded[name.casefold()]!r}?"
-    close = difflib.get_close_matches(name, known[:2000], n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else None
+        return folded[name.casefold()]
+    return next(iter(difflib.get_close_matches(name, known[:2000], n=1, cutoff=0.6)), None)
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str | None:
+    """``did you mean 'v100'?`` for the closest of ``choices``, or None when nothing is close."""
+    close = closest(name, choices)
+    return None if close is None else f"did you mean {close!r}?"

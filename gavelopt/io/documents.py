@@ -38,18 +38,24 @@ def named(path: Path) -> Iterator[None]:
         raise error.at(str(path)) from error.__cause__
 
 
+def refuse_no_file(path: Path) -> None:
+    """Raise InputError where there is no file, with the closest name in the folder, or a folder instead."""
+    if path.is_dir():
+        raise InputError("this is a folder, not a file", where=str(path))
+    if not path.exists():
+        beside = sorted(found.name for found in path.parent.iterdir()) if path.parent.is_dir() else []
+        raise InputError("no such file", where=str(path), fix=did_you_mean(path.name, beside))
+
+
 def read_bytes(path: Path) -> bytes:
     """The file's content, unpacked if it is gzip (by its first bytes, whatever it is called).
 
     Raises:
         InputError: no such file, a folder, no permission, a damaged gzip file.
     """
+    refuse_no_file(path)
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError("no such file", where=str(path), fix=_neighbour(path)) from None
-    except IsADirectoryError:
-        raise InputError("this is a folder, not a file", where=str(path)) from None
     except OSError as error:
         raise InputError("cannot read the file", where=str(path), seen=error.strerror) from error
     if not content.startswith(GZIP_MAGIC):
@@ -147,9 +153,3 @@ def _no_json_number(path: Path, text: str) -> InputError:
         rule="finite numbers only",
         fix="leave an unknown rate out; use null for an unknown steps or deadline_s",
     )
-
-
-def _neighbour(path: Path) -> str | None:
-    if not path.parent.is_dir():
-        return None
-    return did_you_mean(path.name, sorted(found.name for found in path.parent.iterdir()))

@@ -17,7 +17,7 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from gavelopt.errors import InputError, UnknownName, did_you_mean
+from gavelopt.errors import InputError, UnknownName, closest
 
 
 class _Required:
@@ -125,14 +125,12 @@ class Fields:
             return default
         if name in self.document:
             raise InputError(f"{self.place(name)} must not be null", rule="this field is required")
-        spare = [key for key in self.document if key not in self._taken]
-        close = did_you_mean(name, spare)
-        found = close.removeprefix("did you mean ").removesuffix("?") if close else None
+        found = closest(name, [key for key in self.document if key not in self._taken])
         raise InputError(
             f"{self.place(name)} is missing",
             where=self.where or "top level",
             rule="this field is required",
-            fix=f"{found} is there: rename it to {name!r}" if found else f"add {name!r}",
+            fix=f"{found!r} is there: rename it to {name!r}" if found else f"add {name!r}",
         )
 
     def text(self, name: str, default: Any = REQUIRED, *, choices: Collection[str] = ()) -> Any:

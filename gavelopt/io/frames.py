@@ -12,6 +12,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 HEADER_KEYS = ("name", "unit", "source", "cluster", "entities", "notes", "licence")
-TEXT_COLUMNS = ("job", "name", "workload", "entity", "accelerator", "source")
 TABLES = (".csv", ".tsv", ".parquet")
+_LINE_END = re.compile(r"[\r\n]+")
 _HEADER = re.compile(r"#\s*([a-z_]+): (.*)")
 
 
@@ -46,7 +47,7 @@ def write_frame(frame: pd.DataFrame, path: Path, header: Mapping[str, str] | Non
         _with_parquet(path, lambda: frame.to_parquet(path, index=False))
         return path
     separator = "\t" if ending(path) == ".tsv" else ","
-    lines = [f"# {key}: {' '.join(str(value).split())}\n" for key, value in header.items()]
+    lines = [f"# {key}: {_LINE_END.sub(' ', value)}\n" for key, value in header.items()]
     text = "".join(lines) + frame.to_csv(index=False, sep=separator, lineterminator="\n")
     content = text.encode("utf-8")
     path.write_bytes(gzip.compress(content, mtime=0) if path.suffix.casefold() == ".gz" else content)
@@ -55,25 +56,32 @@ def write_frame(frame: pd.DataFrame, path: Path, header: Mapping[str, str] | Non
 
 def numbers(frame: pd.DataFrame, column: str, who: Iterable[str], header_lines: int = 1) -> FloatArray:
     """A column as floats, NaN where a cell is empty. ``who`` names each row for the error."""
-    import pandas as pd
-
     cells = frame[column]
-    if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
+    if cells.dtype.kind in "iuf":
         return np.asarray(cells.to_numpy(dtype=np.float64, na_value=np.nan))
-    values = pd.to_numeric(cells.astype(object).where(cells.notna(), None), errors="coerce")
-    parsed = np.array(values, dtype=np.float64)
-    wrong = np.isnan(parsed) & cells.notna().to_numpy()
-    if pd.api.types.is_bool_dtype(cells):
-        wrong[:] = True
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise InputError(
-            f"{column} must be a number",
-            where=f"{list(who)[row]}, line {row + 1 + header_lines}",
-            seen=repr(cells.iloc[row]),
-            rule="a finite number; an empty cell where nothing is known",
-        )
-    return parsed
+    known = cells.notna().to_numpy()
+    values = cells.to_numpy(dtype=object, na_value=np.nan)
+    try:
+        parsed = np.array(values, dtype=np.float64)
+        wrong = known & (np.isnan(parsed) | (cells.dtype.kind == "b"))
+    except (TypeError, ValueError):
+        wrong = np.array([not _is_number(value) for value in values]) & known
+    if not wrong.any():
+        return parsed
+    row = int(np.argmax(wrong))
+    raise InputError(
+        f"{column} must be a number",
+        where=f"{list(who)[row]}, line {row + 1 + header_lines}",
+        seen=repr(values[row]),
+        rule="a finite number; an empty cell where nothing is known",
+    )
+
+
+def _is_number(value: object) -> bool:
+    try:
+        return not math.isnan(float(value))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
 
 
 def texts(frame: pd.DataFrame, column: str) -> list[str | None]:
@@ -83,26 +91,16 @@ def texts(frame: pd.DataFrame, column: str) -> list[str | None]:
 
 
 def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Every cell stays text, or None where it is empty; ``numbers`` makes numbers of a column, exactly."""
     import pandas as pd
 
-    lines = read_text(path).splitlines(keepends=True)
+    lines = read_text(path).split("\n")
     skipped = next((at for at, line in enumerate(lines) if not line.startswith("#") and line.strip()), len(lines))
     header = dict(filter(None, (_header(line, number, path) for number, line in enumerate(lines[:skipped], 1))))
-    body = "".join(lines[skipped:])
-    separator = "\t" if ending(path) == ".tsv" else ","
-    columns = _check_shape(body, separator, path, skipped)
-    frame = pd.read_csv(
-        io.StringIO(body),
-        sep=separator,
-        header=0,
-        names=columns,
-        index_col=False,
-        dtype={name: str for name in columns if name in TEXT_COLUMNS},
-        keep_default_na=False,
-        na_values=[""],
-        float_precision="round_trip",
-        skip_blank_lines=True,
-        low_memory=False,
+    columns, rows = _cells("\n".join(lines[skipped:]), "\t" if ending(path) == ".tsv" else ",", path, skipped)
+    cells = zip(*rows, strict=True) if rows else ((),) * len(columns)
+    frame = pd.DataFrame(
+        {name: [cell or None for cell in column] for name, column in zip(columns, cells, strict=True)}, dtype=object
     )
     frame.attrs["header_lines"] = skipped + 1
     return frame, header
@@ -110,7 +108,7 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
 
 def _header(line: str, number: int, path: Path) -> tuple[str, str] | None:
     """``# key: value``; other comments are for people."""
-    found = _HEADER.match(line)
+    found = _HEADER.match(line.rstrip())
     if not found:
         return None
     key, value = found.groups()
@@ -119,32 +117,37 @@ def _header(line: str, number: int, path: Path) -> tuple[str, str] | None:
     return key, value.strip()
 
 
-def _check_shape(body: str, separator: str, path: Path, skipped: int) -> list[str]:
-    """The column names of a table whose every row has as many cells; pandas would fill or shift the others."""
-    rows = csv.reader(io.StringIO(body), delimiter=separator, strict=True)
+def _cells(body: str, separator: str, path: Path, skipped: int) -> tuple[list[str], list[list[str]]]:
+    """The column names and the rows of a table, each row with as many cells as there are columns."""
+    reader = csv.reader(io.StringIO(body), delimiter=separator, strict=True)
+    rows: list[list[str]] = []
     try:
-        columns = [name.strip() for name in next(rows, [])]
-        repeated = next((name for at, name in enumerate(columns) if name in columns[:at]), None)
-        if repeated is not None or "" in columns:
-            raise InputError(
-                f"the column {repeated!r} stands twice" if repeated else "a column has no name",
-                where=f"{path}, line {skipped + 1}",
-                seen=separator.join(columns)[:80],
-                rule="every column has a name of its own",
-            )
-        for row in rows:
+        columns = [name.strip() for name in next(reader, [])]
+        _refuse_columns(columns, f"{path}, line {skipped + 1}")
+        for row in reader:
             if row and len(row) != len(columns):
                 raise InputError(
                     f"a row has {len(row)} cells",
-                    where=f"{path}, line {skipped + rows.line_num}",
+                    where=f"{path}, line {skipped + reader.line_num}",
                     seen=separator.join(row)[:80],
                     rule=f"{len(columns)} cells: {', '.join(columns[:12])}",
                 )
+            if row:
+                rows.append(row)
     except csv.Error as error:
-        raise InputError(f"invalid CSV: {error}", where=f"{path}, line {skipped + rows.line_num}") from error
-    if not columns:
-        raise InputError("the table has no header row", where=str(path))
-    return columns
+        raise InputError(f"invalid CSV: {error}", where=f"{path}, line {skipped + reader.line_num}") from error
+    return columns, rows
+
+
+def _refuse_columns(columns: list[str], where: str) -> None:
+    repeated = next((name for at, name in enumerate(columns) if name in columns[:at]), None)
+    if not columns or repeated is not None or "" in columns:
+        raise InputError(
+            f"the column {repeated!r} stands twice" if repeated else "a column has no name",
+            where=where,
+            seen=", ".join(columns)[:80],
+            rule="every column has a name of its own",
+        )
 
 
 def _read_parquet(path: Path) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -38,7 +38,6 @@ DIALECTS: dict[int, tuple[str, ...]] = {
     ),
 }
 MODES = ("static", "accordion", "gns")
-NO_SLO = -1.0
 REFERENCE = "v100"  # Gavel's durations are seconds on this type
 
 
@@ -82,7 +81,8 @@ def read_gavel_trace(path: str | Path, *, throughputs: ThroughputProfiles | None
 def parse_gavel_trace(path: str | Path, *, throughputs: ThroughputProfiles | None = None) -> GavelTrace:
     """The trace with the columns that a JobSet has no place for; see ``read_gavel_trace``."""
     file = Path(path)
-    rows = [(number, line.split("\t")) for number, line in enumerate(read_text(file).splitlines(), 1) if line.strip()]
+    lines = enumerate(read_text(file).split("\n"), 1)
+    rows = [(number, line.rstrip("\r").split("\t")) for number, line in lines if line.strip()]
     names = _dialect(file, rows)
     column = {name: _Column(file, name, [(number, row[at]) for number, row in rows]) for at, name in enumerate(names)}
     column["needs data"].among(("0", "1"))
@@ -90,8 +90,8 @@ def parse_gavel_trace(path: str | Path, *, throughputs: ThroughputProfiles | Non
     scale = column["scale factor"].numbers(minimum=1, whole=True)
     arrival = column["arrival"].numbers(minimum=0)
     _refuse_going_back(file, rows, arrival)
-    slo = column["SLO"].numbers() if "SLO" in column else np.full(len(rows), NO_SLO)
-    slo = np.where(slo == NO_SLO, np.nan, slo)
+    slo = column["SLO"].numbers() if "SLO" in column else np.full(len(rows), -1.0)
+    slo = np.where(slo < 0, np.nan, slo)
     jobs = JobSet(
         len(rows),
         workload=column["job type"].texts(),

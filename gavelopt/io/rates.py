@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gavelopt.errors import InputError, UnknownName
+from gavelopt.errors import InputError, UnknownName, did_you_mean
 from gavelopt.io.fields import Fields, finite_number, wrong_type
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import FloatArray
@@ -40,6 +40,7 @@ def read_throughputs(fields: Fields, jobs: JobSet, types: Labels, missing: str) 
             "rates are given twice" if by_job else "rates are missing",
             where=fields.where,
             rule="either rates (by job) or by_workload (by workload and scale factor)",
+            fix=None if by_job else did_you_mean("rates", fields.document),
         )
     read = _by_job if by_job else _by_workload
     found = read(fields, jobs, types, unit, source, missing)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from gavelopt.errors import InputError, UnknownName
 from gavelopt.io.describe import describe_table
-from gavelopt.io.documents import ending, named, read_json
+from gavelopt.io.documents import ending, named, read_json, refuse_no_file
 from gavelopt.io.fields import Fields
 from gavelopt.io.frames import TABLES, read_frame
 from gavelopt.io.gavel_throughputs import looks_like_throughputs, profiles_of
@@ -90,6 +90,7 @@ def load(path: str | Path, missing: str = "error") -> Any:
     """What a file holds by itself: an instance, ThroughputProfiles, a GavelTrace, or a TableFile."""
     file = Path(path)
     form = ending(file)
+    refuse_no_file(file)
     with named(file):
         if form == ".json":
             return _load_json(file, missing)

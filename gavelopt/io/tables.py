@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gavelopt.errors import InputError, UnknownName, did_you_mean
+from gavelopt.errors import InputError, UnknownName, closest
 from gavelopt.io.frames import numbers, texts
 from gavelopt.io.training import JOB_DEFAULTS, JOB_TEXTS
 from gavelopt.labels import Labels
@@ -74,10 +74,11 @@ def table_from_frame(
             on one accelerator, a job column that differs within one job.
     """
     if "job" not in frame.columns:
+        close = closest("job", map(str, frame.columns)) or str(frame.columns[0])
         raise InputError(
             "the table has no column 'job'",
             seen=", ".join(map(str, frame.columns[:12])),
-            fix=did_you_mean("job", map(str, frame.columns)) or "name the column of job names 'job'",
+            fix=f"does {close!r} name the jobs? rename it to 'job'",
         )
     jobs, rates, types = _tidy(frame) if is_tidy(frame) else _matrix(frame, set(expected))
     return jobs, ThroughputTable(rates, jobs.names, types, unit=unit, source=source)
@@ -114,7 +115,7 @@ def profiles_from_frame(frame: pd.DataFrame, *, unit: str = "steps/s", source: s
 def _matrix(frame: pd.DataFrame, expected: set[str]) -> tuple[JobSet, FloatArray, list[str]]:
     types = [str(name) for name in frame.columns if name not in JOB_COLUMNS]
     for name in types:
-        if name not in expected and did_you_mean(name, JOB_COLUMNS):
+        if name not in expected and closest(name, JOB_COLUMNS):
             raise UnknownName.among("column", name, [*JOB_COLUMNS, *sorted(expected)])
     jobs = _job_set(frame, _names(frame))
     rates = np.column_stack([_column(frame, name) for name in types]) if types else np.zeros((len(jobs), 0))
