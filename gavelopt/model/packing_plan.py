@@ -189,9 +189,14 @@ def saturate(instance: PackingInstance, price: IntArray) -> Saturation:
         offers = [r for r in range(len(left)) if batch[k, r] > 0]
         for r in sorted(offers, key=lambda r: Fraction(int(price[r]) * int(latency[k, r]), int(batch[k, r]))):
             peak = Fraction(int(batch[k, r]) * MICRO * MICRO, int(latency[k, r]))
-            taken = min(int(rate / peak), left[r])
-            whole[k, r] = taken
-            rate -= taken * peak
-            left[r] -= taken
-        residual[k] = -((-rate.numerator) // rate.denominator)
+            full = int(rate / peak)
+            full += _up(rate - full * peak) > peak  # a residual within rounding of the peak is one more whole GPU
+            whole[k, r] = min(full, left[r])
+            rate = max(rate - int(whole[k, r]) * peak, Fraction(0))
+            left[r] -= int(whole[k, r])
+        residual[k] = _up(rate)
     return Saturation(read_only(whole), read_only(residual))
+
+
+def _up(number: Fraction) -> int:
+    return -(-number.numerator // number.denominator)
