@@ -168,6 +168,13 @@ class ServingSimulator:
         )
         return group, spent
 
+    def tally(self, code: Code) -> tuple[IntArray, IntArray]:
+        """((G,) counted requests that each group serves in time, (M,) counted requests of each model left unserved)."""
+        from gavelopt.replay.serving_kernel import outcomes
+
+        group, _ = self.trace(code)
+        return outcomes(group, self._model, self._counted, len(code), len(self.instance.models))  # type: ignore[no-any-return]
+
 
 def simulate_serving(instance: PlacementInstance, plan: Plan, workload: Workload | None = None) -> ServingReport:
     """Replay ``plan`` over the instance's requests, or over ``workload``."""

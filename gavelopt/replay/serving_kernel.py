@@ -140,3 +140,15 @@ def trace(arrival, model, slo, overhead, latency, stages, config, mask, group, s
             for k in range(stages[c]):
                 clock[g, k] = reached[k]
             group[r], spent[r] = g, t + overhead - arrival[r]
+
+
+@njit(cache=True, nogil=True)
+def outcomes(group, model, counted, groups, models):  # type: ignore[no-untyped-def]
+    """From the groups of ``trace``: (G,) counted requests served by each group, (M,) of each model left unserved."""
+    served, missed = np.zeros(groups, np.int64), np.zeros(models, np.int64)
+    for r in range(counted[0], counted[1]):
+        if group[r] >= 0:
+            served[group[r]] += 1
+        else:
+            missed[model[r]] += 1
+    return served, missed
