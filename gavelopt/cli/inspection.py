@@ -71,4 +71,4 @@ def _view(found: Any) -> RenderableType:
     if found.kind != "training":
         return instance_view(found)
     unsaid = [line for line in describe_table(found).oddities() if line not in found.warnings]
-    return Group(instance_view(found), *([notes(unsaid)] if unsaid else []))
+    return Group(instance_view(found), *(["", notes(unsaid)] if unsaid else []))

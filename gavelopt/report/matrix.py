@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,13 +10,29 @@ from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from gavelopt.model.arrays import IntArray
+from gavelopt.model.allocation import Allocation
 from gavelopt.model.solution import Solution
 from gavelopt.report import words
 from gavelopt.report.layout import GUTTER, sheet
 
 ROWS = 12
 NAME_WIDTH = 32
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its head, a cell for each job shown, and what stands below them."""
+
+    head: str
+    cells: Sequence[str]
+    foot: str = ""
+    numeric: bool = True
+
+    @property
+    def width(self) -> int:
+        """Characters it takes with the gutter; names are cut at NAME_WIDTH."""
+        widest = max(map(cell_len, [self.head, *self.foot.split("\n"), *self.cells]))
+        return GUTTER + min(widest, NAME_WIDTH)
 
 
 @dataclass(frozen=True)
@@ -29,65 +45,66 @@ class MatrixTable:
         allocation = self.solution.allocation
         if allocation is None:
             return
-        jobs, types = allocation.shape
-        rows = range(min(jobs, ROWS))
-        names = [words.printable(allocation.jobs[row]) for row in rows]
-        sides = _Sides(self.solution, rows)
-        cells = [[words.share(value) for value in allocation.matrix[row]] for row in rows]
-        heads = [words.printable(name) for name in allocation.accelerators]
-        usage = [words.number(round(value, 4)) for value in allocation.usage]
-        counts = ["any" if np.isinf(value) else f"of {words.number(value)}" for value in allocation.space.capacity]
-        name_width = min(NAME_WIDTH, max([len("in use"), *map(cell_len, names)]))
-        room = options.max_width - name_width - GUTTER - sides.width
-        shown = _fitting(
-            [[heads[c], usage[c], counts[c], *(row[c] for row in cells)] for c in range(types)], room, self
-        )
-
-        table = sheet(footer=True)
-        footer = Text("in use", style="dim")
+        rows = range(min(allocation.shape[0], ROWS))
         noun = allocation.jobs.noun
-        table.add_column(noun, footer=footer, max_width=name_width, no_wrap=True, overflow="ellipsis")
-        for head, _ in sides.left:
-            table.add_column(head, justify="right", no_wrap=True)
-        for c in shown:
-            foot = Text(f"{usage[c]}\n{counts[c]}", style="dim")
-            table.add_column(Text(heads[c]), footer=foot, justify="right", no_wrap=True, overflow="ellipsis")
-        for head, _ in sides.right:
-            table.add_column(head, justify="right", no_wrap=True)
+        name = Column(noun, [words.printable(allocation.jobs[row]) for row in rows], "in use", numeric=False)
+        gangs, results = list(_gangs(self.solution, rows)), list(_results(self.solution, allocation, rows))
+        room = options.max_width - sum(column.width for column in (name, *gangs, *results))
+        types = _types(allocation, rows)
+        shown = _fitting(types, allocation, room)
+        room -= sum(column.width for column in shown)
+        workload = [c for c in _workload(self.solution, rows) if c.width <= room and len(shown) == len(types)]
+        table = sheet(footer=True)
+        columns = (name, *workload, *gangs, *shown, *results)
+        for column in columns:
+            table.add_column(
+                Text(column.head),
+                footer=Text(column.foot, style="dim"),
+                justify="right" if column.numeric else "left",
+                max_width=column.width - GUTTER,
+                no_wrap=True,
+                overflow="ellipsis",
+            )
         for row in rows:
-            left, right = ([column[row] for _, column in side] for side in (sides.left, sides.right))
-            table.add_row(Text(names[row]), *left, *(Text(cells[row][c]) for c in shown), *right)
+            table.add_row(*(Text(column.cells[row]) for column in columns))
         yield table
-        yield from _left_out(jobs - len(rows), noun, types - len(shown))
+        yield from _left_out(allocation.shape[0] - len(rows), noun, len(types) - len(shown))
 
 
-class _Sides:
-    """The columns beside the matrix: scale factors to its left, levels and throughputs to its right."""
-
-    def __init__(self, solution: Solution, rows: range) -> None:
-        allocation, instance = solution.allocation, solution.instance
-        assert allocation is not None
-        self.left: list[tuple[str, list[str]]] = []
-        self.right: list[tuple[str, list[str]]] = []
-        gangs = getattr(instance.jobs, "scale_factor", None) if instance.kind == "training" else None
-        if gangs is not None and (gangs != 1).any():
-            self.left.append(("scale", [str(int(gangs[row])) for row in rows]))
-        if solution.levels is not None:
-            self.right.append(("level", [words.number(solution.levels[row]) for row in rows]))
-        unit = instance.throughputs.unit if instance.kind == "training" else "rate"
-        self.right.append((unit, [words.number(allocation.rates[row]) for row in rows]))
-        columns = self.left + self.right
-        self.width = sum(GUTTER + max(map(cell_len, [head, *column])) for head, column in columns)
+def _gangs(solution: Solution, rows: range) -> Iterator[Column]:
+    if solution.instance.kind == "training" and (solution.instance.jobs.scale_factor != 1).any():
+        yield Column("scale", [str(int(solution.instance.jobs.scale_factor[row])) for row in rows])
 
 
-def _fitting(columns: list[list[str]], room: int, table: MatrixTable) -> IntArray:
-    """Positions, in the cluster's order, of the types that fit into ``room`` characters; the busiest come first."""
-    allocation = table.solution.allocation
-    assert allocation is not None
-    widths = np.array([GUTTER + max(map(cell_len, column)) for column in columns], dtype=int)
+def _workload(solution: Solution, rows: range) -> Iterator[Column]:
+    names = solution.instance.jobs.workload if solution.instance.kind == "training" else None
+    if names is not None:
+        yield Column("workload", [words.printable(names[row] or "") for row in rows], numeric=False)
+
+
+def _types(allocation: Allocation, rows: range) -> list[Column]:
+    """One column a type: time of each job on it, and how many of it are in use."""
+    usage = [words.number(round(value, 4)) for value in allocation.usage]
+    counts = ["any" if np.isinf(value) else f"of {words.number(value)}" for value in allocation.space.capacity]
+    return [
+        Column(words.printable(name), [words.share(allocation.matrix[row, at]) for row in rows], f"{used}\n{count}")
+        for at, (name, used, count) in enumerate(zip(allocation.accelerators, usage, counts, strict=True))
+    ]
+
+
+def _results(solution: Solution, allocation: Allocation, rows: range) -> Iterator[Column]:
+    if solution.levels is not None:
+        yield Column("level", [words.number(solution.levels[row]) for row in rows])
+    unit = solution.instance.throughputs.unit if solution.instance.kind == "training" else "rate"
+    yield Column(unit, [words.number(allocation.rates[row]) for row in rows])
+
+
+def _fitting(types: list[Column], allocation: Allocation, room: int) -> list[Column]:
+    """The types that fit into ``room`` characters, in the cluster's order; the busiest come first, one at least."""
     busiest = np.argsort(-allocation.usage, kind="stable")
-    fitting = busiest[np.cumsum(widths[busiest]) <= room] if len(widths) else busiest
-    return np.sort(fitting if len(fitting) else busiest[:1])
+    widths = np.array([types[at].width for at in busiest], dtype=int)
+    fitting = busiest[np.cumsum(widths) <= room]
+    return [types[at] for at in sorted(fitting if len(fitting) else busiest[:1])]
 
 
 def _left_out(jobs: int, noun: str, types: int) -> Iterator[Text]:

@@ -13,6 +13,7 @@ from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import FloatArray
 from gavelopt.model.solution import Solution
 from gavelopt.report import words
+from gavelopt.report.prices import known_sides
 
 LABELLED = 40  # jobs up to which every row of the heat map has its name
 BANDS = 600  # rows of the heat map at most; beyond, each is the mean of several jobs
@@ -118,7 +119,9 @@ def _usage(axes: Any, allocation: Allocation) -> None:
 
 def _prices(axes: Any, solution: Solution) -> None:
     assert solution.prices is not None
-    gain = solution.prices.per_accelerator if solution.policy.sense == "max" else -solution.prices.per_accelerator
+    _, sides = known_sides(solution)
+    change = solution.prices.per_accelerator if sides is None else sides[:, 0]
+    gain = change if solution.policy.sense == "max" else -change
     axes.bar(range(len(gain)), gain, color=SCARCE, width=0.7)
     _name_types(axes, solution.prices)
     axes.set_title("what one more is worth" if solution.policy.sense == "max" else "what one more saves", fontsize=10)

@@ -13,7 +13,7 @@ from gavelopt.report import words
 
 SIDES_CELLS = 3000  # jobs x types up to which the one-sided prices take well under a second
 ROWS = 12
-NOISE = 1e-9  # of the value: a price that could not change it by more, for all of a type, is nothing
+NOISE = 1e-8  # of the value: a price that could not change it by more, for all of a type, is nothing
 
 
 def prices_view(solution: Solution, one_sided: bool | None = None) -> RenderableType | None:
@@ -24,8 +24,7 @@ def prices_view(solution: Solution, one_sided: bool | None = None) -> Renderable
     prices, allocation = solution.prices, solution.allocation
     if prices is None or allocation is None or not len(prices):
         return None
-    asked = allocation.space.size <= SIDES_CELLS if one_sided is None else one_sided
-    sides = prices.sides if asked else None
+    asked, sides = known_sides(solution, one_sided)
     title = Text("prices", style="bold")
     title.append(f"  {_about(solution, sides, asked)}", style="not bold dim")
     both = np.column_stack([prices.per_accelerator] * 2) if sides is None else sides
@@ -42,6 +41,14 @@ def prices_view(solution: Solution, one_sided: bool | None = None) -> Renderable
     return Group(
         title, table, *([Text(f"{words.count(rest, 'type')} more: solution.prices", style="dim")] * (rest > 0))
     )
+
+
+def known_sides(solution: Solution, one_sided: bool | None = None) -> tuple[bool, FloatArray | None]:
+    """Whether both sides of the prices were asked for (see ``prices_view``), and the (R, 2) sides where they are known."""
+    if solution.prices is None or solution.allocation is None:
+        return False, None
+    asked = solution.allocation.space.size <= SIDES_CELLS if one_sided is None else one_sided
+    return asked, solution.prices.sides if asked else None
 
 
 def _about(solution: Solution, sides: FloatArray | None, asked: bool) -> str:
