@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from gavelopt.engine.diagnose import diagnose_problem
 from gavelopt.engine.grading import allocation_of, grade
 from gavelopt.engine.prices_of import priced
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
@@ -17,6 +18,9 @@ from gavelopt.judge.verdict import Verdict
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Method, Policy
 from gavelopt.model.solution import Attempt, Solution
+
+DIAGNOSED = 20_000  # columns up to which an infeasible problem is diagnosed unasked
+DIAGNOSIS_S = 2.0  # seconds for each integer program of that diagnosis
 
 
 def solve(
@@ -140,16 +144,16 @@ def _solution(
 
 
 def _why_not(problem: Problem, verdict: Verdict) -> str:
-    training = problem.instance.kind == "training"
-    stuck = np.flatnonzero(~(problem.space.ceiling > 0)) if training else ()
-    if verdict.status == "infeasible" and len(stuck):
-        names = problem.instance.jobs.names
-        shown = ", ".join(names[int(i)] for i in stuck[:5]) + (", ..." if len(stuck) > 5 else "")
-        return (
-            f"{verdict.message}: {len(stuck)} job(s) can run on no type of this cluster ({shown}); "
-            "leave them out, or add an accelerator type they can use"
-        )
-    return verdict.message
+    """The verdict's message; where the problem is infeasible, the conflict and what would mend it."""
+    if verdict.status != "infeasible" or problem.instance.kind != "training":
+        return verdict.message
+    if problem.space.size > DIAGNOSED:
+        return f"{verdict.message}; gavelopt.diagnose(instance, policy) names the conflict"
+    try:
+        found = diagnose_problem(problem, min(DIAGNOSIS_S, max(problem.seconds_left, 0.1)))
+    except SolverError as error:
+        return f"{verdict.message}; no diagnosis: {error}"
+    return verdict.message if found.feasible else f"{verdict.message}\n{found}"
 
 
 def _check_arguments(instance: Instance, policy: Policy, time_limit: float | None, tolerance: float) -> None:
