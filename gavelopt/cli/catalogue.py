@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from gavelopt.cli import options, talk
@@ -35,20 +36,21 @@ def policies(
 
 
 def _table(rows: list[dict[str, Any]]) -> RenderableType:
+    """The policies of each kind of instance, then the other (long) names that some of them answer to."""
     parts: list[RenderableType] = []
     for kind in dict.fromkeys(row["kind"] for row in rows):
         table = sheet()
-        table.add_column(Text(f"policies for {kind}"), no_wrap=True)
+        table.add_column(Text(f"policies for {kind}"), no_wrap=True, overflow="ellipsis")
         table.add_column("what it does", overflow="fold")
         for row in rows:
-            if row["kind"] == kind:
-                table.add_row(Text(row["name"], style="bold" if row["alias_of"] is None else ""), Text(_meaning(row)))
+            if row["kind"] == kind and row["alias_of"] is None:
+                table.add_row(Text(row["name"], style="bold"), Text(row["summary"]))
         parts += [table, ""]
-    return Group(*parts, Text("gavelopt policies NAME shows one in full", style="dim"))
-
-
-def _meaning(row: dict[str, Any]) -> str:
-    return f"{row['summary']} ({row['alias_of']})" if row["alias_of"] else str(row["summary"])
+    aliases = [row for row in rows if row["alias_of"] is not None]
+    parts += [Text("other names", style="bold")] * bool(aliases)
+    for row in aliases:
+        parts += [Text(row["name"]), Padding(Text(f"{row['alias_of']}: {row['summary']}", style="dim"), (0, 0, 0, 4))]
+    return Group(*parts, "", Text("gavelopt policies NAME shows one in full", style="dim"))
 
 
 def _one(row: dict[str, Any]) -> RenderableType:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,7 +50,7 @@ class MatrixTable:
         name = Column(noun, [words.printable(allocation.jobs[row]) for row in rows], "in use", numeric=False)
         gangs, results = list(_gangs(self.solution, rows)), list(_results(self.solution, allocation, rows))
         room = options.max_width - sum(column.width for column in (name, *gangs, *results))
-        types = _types(allocation, rows)
+        types = _types(allocation, rows, words.share if self.solution.instance.kind == "training" else words.tally)
         shown = _fitting(types, allocation, room)
         room -= sum(column.width for column in shown)
         workload = [c for c in _workload(self.solution, rows) if c.width <= room and len(shown) == len(types)]
@@ -82,12 +82,12 @@ def _workload(solution: Solution, rows: range) -> Iterator[Column]:
         yield Column("workload", [words.printable(names[row] or "") for row in rows], numeric=False)
 
 
-def _types(allocation: Allocation, rows: range) -> list[Column]:
-    """One column a type: time of each job on it, and how many of it are in use."""
-    usage = [words.number(round(value, 4)) for value in allocation.usage]
+def _types(allocation: Allocation, rows: range, written: Callable[[float], str]) -> list[Column]:
+    """One column a type: what each job has of it, and how many of it are in use."""
+    usage = [words.tally(value).replace("·", "0") for value in allocation.usage]
     counts = ["any" if np.isinf(value) else f"of {words.number(value)}" for value in allocation.space.capacity]
     return [
-        Column(words.printable(name), [words.share(allocation.matrix[row, at]) for row in rows], f"{used}\n{count}")
+        Column(words.printable(name), [written(allocation.matrix[row, at]) for row in rows], f"{used}\n{count}")
         for at, (name, used, count) in enumerate(zip(allocation.accelerators, usage, counts, strict=True))
     ]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -44,8 +45,7 @@ def comparison_text(comparison: Comparison) -> str:
 def solution_view(solution: Solution, one_sided: bool | None = None) -> RenderableType:
     """Headline, facts, allocation, prices and warnings; ``one_sided`` as in ``prices_view``."""
     parts: list[RenderableType] = [_headline(solution), _facts(solution)]
-    kind: Any = type(solution.plan)
-    if solution.plan is not None and kind.__str__ is not object.__str__:  # a plan that has words of its own
+    if _has_words(solution.plan):
         parts += ["", Text(str(solution.plan))]
     if solution.allocation is not None and min(solution.allocation.shape):
         parts += ["", MatrixTable(solution)]
@@ -80,6 +80,12 @@ def comparison_view(comparison: Comparison) -> RenderableType:
         table.add_row(*cells, *([Text(row["reason"])] if reasons else []))
     warnings = dict.fromkeys(warning for solution in solutions for warning in solution.warnings)
     return Group(_limit(comparison), "", table, *(["", notes(warnings)] if warnings else []))
+
+
+def _has_words(plan: Any) -> bool:
+    """Whether a plan says of itself how it reads (arrays and plain records do not)."""
+    kind: Any = type(plan)
+    return plan is not None and not isinstance(plan, np.ndarray) and kind.__str__ is not object.__str__
 
 
 def _limit(comparison: Comparison) -> Text:

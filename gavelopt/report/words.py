@@ -25,12 +25,15 @@ def quantity(value: float, unit: str) -> str:
 
 
 def share(value: float) -> str:
-    """A fraction of time in five characters; counts above one are written as numbers, nothing as a dot."""
+    """A fraction of time in five characters, nothing as a dot."""
     if abs(value) < 5e-7:
         return "·"
-    if value > 1.0 + 1e-6:
-        return number(value)
     return "<.001" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
+def tally(value: float) -> str:
+    """A number of accelerators or copies, nothing as a dot."""
+    return "·" if abs(value) < 5e-7 else number(round(value, 4))
 
 
 def gap(value: float | None) -> str:

@@ -17,10 +17,15 @@ def test_numbers(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "·"), (1e-9, "·"), (0.0001, "<.001"), (0.25, "0.250"), (1.0, "1.000"), (1.0 + 1e-9, "1.000"), (3.0, "3")],
+    [(0.0, "·"), (1e-9, "·"), (0.0001, "<.001"), (0.25, "0.250"), (1.0, "1.000"), (1.0 + 1e-9, "1.000")],
 )
-def test_shares_of_time_and_counts(value: float, text: str) -> None:
+def test_shares_of_time(value: float, text: str) -> None:
     assert words.share(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0.0, "·"), (1.0, "1"), (2.5, "2.5"), (12345.00001, "12345")])
+def test_tallies(value: float, text: str) -> None:
+    assert words.tally(value) == text
 
 
 def test_seconds_are_also_told_in_the_unit_people_use() -> None:
