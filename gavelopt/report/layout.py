@@ -34,7 +34,7 @@ def notes(warnings: Iterable[str]) -> RenderableType:
     """One line a warning."""
     grid = Table.grid(padding=(0, 2, 0, 0))
     for warning in warnings:
-        grid.add_row(Text("warning", style="yellow"), Text(words.printable(warning), overflow="fold"))
+        grid.add_row(Text("warning", style="yellow"), Text(words.prose(warning), overflow="fold"))
     return grid
 
 

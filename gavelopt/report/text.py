@@ -77,7 +77,7 @@ def comparison_view(comparison: Comparison) -> RenderableType:
             Text("" if row["value"] is None else words.gap(row["gap"])),
             Text(words.seconds(row["seconds"])),
         ]
-        table.add_row(*cells, *([Text(row["reason"])] if reasons else []))
+        table.add_row(*cells, *([Text(words.prose(row["reason"]))] if reasons else []))
     warnings = dict.fromkeys(warning for solution in solutions for warning in solution.warnings)
     return Group(_limit(comparison), "", table, *(["", notes(warnings)] if warnings else []))
 
@@ -118,11 +118,11 @@ def _facts(solution: Solution) -> RenderableType:
         grid.add_row("value", Text(words.quantity(solution.value, solution.unit), style="bold"))
         grid.add_row("bound", Text(_bound(solution)))
     if solution.message:
-        grid.add_row("reason", Text(words.printable(solution.message)))
+        grid.add_row("reason", Text(words.prose(solution.message)))
     for attempt in solution.attempts:
         why = f": {attempt.detail}" if attempt.detail and attempt.detail != solution.message else ""
         name = "method" if attempt.method == solution.method else "also tried"
-        grid.add_row(name, Text(words.printable(f"{attempt.method}{why}")))
+        grid.add_row(name, Text(words.prose(f"{attempt.method}{why}")))
     grid.add_row("time", words.seconds(solution.seconds))
     return grid
 

@@ -55,6 +55,11 @@ def count(amount: int, noun: str) -> str:
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
 
 
+def prose(text: str) -> str:
+    """Several lines of our own words, in which names may carry control characters."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
 def printable(name: str) -> str:
     """The name with control characters escaped, so that it can neither break a table nor steer a terminal."""
     if name.isprintable():

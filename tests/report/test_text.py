@@ -67,6 +67,7 @@ def test_no_solution_says_why() -> None:
     assert "reason" in text
     assert "j0" in text
     assert "value" not in text.split("reason")[0]
+    assert "\\n" not in text
 
 
 def test_warnings_are_shown() -> None:

@@ -43,6 +43,7 @@ def test_gaps() -> None:
 def test_control_characters_cannot_steer_the_terminal() -> None:
     assert words.printable("a\x1b[31mb\nc") == "a\\x1b[31mb\\nc"
     assert words.printable("模型 β") == "模型 β"
+    assert words.prose("no room\nfor a\x07b") == "no room\nfor a\\x07b"
 
 
 def test_counts_agree_with_their_noun() -> None:
