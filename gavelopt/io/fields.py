@@ -125,11 +125,15 @@ class Fields:
             return default
         if name in self.document:
             raise InputError(f"{self.place(name)} must not be null", rule="this field is required")
+        raise self.missing(name)
+
+    def missing(self, name: str, rule: str = "this field is required") -> InputError:
+        """The error for a field that is not there; a key that comes close to it is taken for a slip of the pen."""
         found = closest(name, [key for key in self.document if key not in self._taken])
-        raise InputError(
+        return InputError(
             f"{self.place(name)} is missing",
             where=self.where or "top level",
-            rule="this field is required",
+            rule=rule,
             fix=f"{found!r} is there: rename it to {name!r}" if found else f"add {name!r}",
         )
 

@@ -48,8 +48,10 @@ def write_frame(frame: pd.DataFrame, path: Path, header: Mapping[str, str] | Non
         return path
     separator = "\t" if ending(path) == ".tsv" else ","
     lines = [f"# {key}: {_LINE_END.sub(' ', value)}\n" for key, value in header.items()]
-    text = "".join(lines) + frame.to_csv(index=False, sep=separator, lineterminator="\n")
-    content = text.encode("utf-8")
+    text = frame.to_csv(index=False, sep=separator, lineterminator="\n")
+    if "\r" in text:  # inside a name; the writer itself quotes \n only
+        text = frame.to_csv(index=False, sep=separator, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    content = ("".join(lines) + text).encode("utf-8")
     path.write_bytes(gzip.compress(content, mtime=0) if path.suffix.casefold() == ".gz" else content)
     return path
 

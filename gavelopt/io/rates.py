@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gavelopt.errors import InputError, UnknownName, did_you_mean
+from gavelopt.errors import InputError, UnknownName
 from gavelopt.io.fields import Fields, finite_number, wrong_type
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import FloatArray
@@ -27,6 +27,7 @@ from gavelopt.model.jobs import JobSet
 from gavelopt.model.profiles import Key, ThroughputProfiles
 from gavelopt.model.throughput import UNITS, PairTable, ThroughputTable
 
+EITHER = "either rates (by job) or by_workload (by workload and scale factor)"
 Read = tuple[JobSet, ThroughputTable, list[str]]
 
 
@@ -35,13 +36,10 @@ def read_throughputs(fields: Fields, jobs: JobSet, types: Labels, missing: str) 
     unit = fields.text("unit", "steps/s", choices=UNITS)
     source = fields.text("source", None)
     by_job, by_workload = fields.has("rates"), fields.has("by_workload")
-    if by_job == by_workload:
-        raise InputError(
-            "rates are given twice" if by_job else "rates are missing",
-            where=fields.where,
-            rule="either rates (by job) or by_workload (by workload and scale factor)",
-            fix=None if by_job else did_you_mean("rates", fields.document),
-        )
+    if by_job and by_workload:
+        raise InputError("rates are given twice", where=fields.where, rule=EITHER)
+    if not by_job and not by_workload:
+        raise fields.missing("rates", EITHER)
     read = _by_job if by_job else _by_workload
     found = read(fields, jobs, types, unit, source, missing)
     fields.done()
