@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gavelopt.engine.backends import convex, highs
-from gavelopt.engine.linear import linear_program, tidy
+from gavelopt.engine.backends import clarabel, convex, highs
+from gavelopt.engine.linear import LinearProgram, linear_program, tidy
 from gavelopt.engine.response import response
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers, majorant, upper_bound
@@ -23,6 +23,7 @@ from gavelopt.model.constraints import RateFloor
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
+SIMPLEX_ROWS = 300  # up to this many rows simplex is the fastest
 CONIC_ROUNDS = 5
 LEVEL_ROUNDS = 60
 
@@ -68,15 +69,36 @@ def _linear(task: Task, solver: str) -> Found:
     program = linear_program(task.space, task.form, task.floors, task.measured)
     if not len(program.columns):
         return _nothing(task)
-    if solver in ("auto", "highs-simplex", "highs-ipm"):
-        algorithm = highs.algorithm_for(program) if solver == "auto" else solver.removeprefix("highs-")
-        v, dual = highs.solve_lp(program, algorithm, task.seconds_left)
-        how = f"HiGHS {algorithm}"
+    chosen = _solver_for(program) if solver == "auto" else solver
+    found = _solve_linear(task, program, chosen)
+    if solver == "auto" and chosen == "clarabel" and not _proved(task, found):
+        found = _solve_linear(task, program, "highs-ipm")
+    return found
+
+
+def _solver_for(program: LinearProgram) -> str:
+    """Simplex for small programs; for large ones interior point: HiGHS for sums, Clarabel for minima (lp_overhead.py)."""
+    if program.matrix.shape[0] <= SIMPLEX_ROWS:
+        return "highs-simplex"
+    return "clarabel" if "epigraph" in program.blocks else "highs-ipm"
+
+
+def _solve_linear(task: Task, program: LinearProgram, solver: str) -> Found:
+    if solver == "clarabel":
+        v, dual = clarabel.solve_lp(program, task.seconds_left)
+    elif solver.startswith("highs-"):
+        v, dual = highs.solve_lp(program, solver.removeprefix("highs-"), task.seconds_left)
     else:
         v, dual = convex.solve_lp(program, solver, task.seconds_left)
-        how = f"cvxpy with {solver}"
     x = program.decision(v)
-    return Found(x, program.multipliers(dual, len(task.space.jobs), task.space.rate(x)), how)
+    return Found(x, program.multipliers(dual, len(task.space.jobs), task.space.rate(x)), solver)
+
+
+def _proved(task: Task, found: Found) -> bool:
+    """Whether the multipliers close the gap with a margin; a loose interior solution is then done again."""
+    value = task.form.value(task.space.rate(tidy(task.space, found.x)))
+    bound = upper_bound(task.space, task.form, found.multipliers, task.floors, task.measured)
+    return bool(bound - value <= 0.1 * task.tolerance * abs(bound))
 
 
 def _nothing(task: Task) -> Found:

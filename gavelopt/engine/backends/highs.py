@@ -1,4 +1,4 @@
-"""HiGHS, called directly: simplex for small programs, interior point with crossover for large ones."""
+"""HiGHS, called directly: ``simplex``, or ``ipm`` (interior point with crossover)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,8 @@ from gavelopt.engine.problem import Infeasible, OutOfTime
 from gavelopt.errors import SolverError
 from gavelopt.model.arrays import FloatArray
 
-SIMPLEX_ROWS = 500  # above this many rows interior point is faster on these programs (benchmarks/lp_overhead.py)
-ALGORITHMS = ("simplex", "ipm")
 
-
-def algorithm_for(program: LinearProgram) -> str:
-    """Simplex up to SIMPLEX_ROWS rows, interior point beyond."""
-    return "simplex" if program.matrix.shape[0] <= SIMPLEX_ROWS else "ipm"
-
-
-def solve_lp(
-    program: LinearProgram, algorithm: str | None = None, seconds: float = np.inf
-) -> tuple[FloatArray, FloatArray]:
+def solve_lp(program: LinearProgram, algorithm: str, seconds: float = np.inf) -> tuple[FloatArray, FloatArray]:
     """(v, dual) of the program; dual is d objective / d right-hand side of each row.
 
     Raises Infeasible, OutOfTime, or SolverError with HiGHS's own words.
@@ -33,7 +23,7 @@ def solve_lp(
     for option, value in {
         "output_flag": False,
         "threads": 1,
-        "solver": algorithm or algorithm_for(program),
+        "solver": algorithm,
         "time_limit": float(min(seconds, 1e9)),
         "primal_feasibility_tolerance": 1e-9,
         "dual_feasibility_tolerance": 1e-9,
