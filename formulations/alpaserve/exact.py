@@ -11,15 +11,14 @@ any placement can serve of the other models on the other devices (the pooled bou
 are not simulated (enumeration.py), and a simulation stops when too many requests have failed.
 
 Every placement is covered, also one that hosts a model where it cannot meet its objective (such a group sheds that
-model's requests, which may help others). ``set_packing`` leaves out clusters of more than ``max_groups`` groups: each
-model in at most one cluster, devices at most D, maximise the requests in time; its answer is a placement, its value no
-bound. Both start from the incumbent of the search. The method claims, the judge cannot recompute: bound_kind "claimed".
+model's requests, which may help others). With ``max_groups`` larger clusters are left out (packing.py). The incumbent
+comes from the search. The judge cannot recompute an enumeration, so its bound is "claimed".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
 from math import comb
@@ -33,45 +32,49 @@ from formulations.alpaserve.scoring import Scorer, answer, canonical, instance_o
 from formulations.alpaserve.search import search_code
 
 BATCH = 4096
-MODELS, PLACEMENTS = 8, 5e7  # up to here "auto" takes the enumeration
-PACKED_GROUPS = 3
+MOST_MODELS = 10
+PLACEMENTS = 5e6  # up to here "auto" takes the enumeration
 
 Best = tuple[int, go.Code]
 
 
 def exact(problem: go.Problem, effort: float = 5e7) -> go.Answer:
-    """The optimum on the planning requests; out of time, the best so far without a claim."""
-    return _solve(problem, None, effort)
+    """The optimum on the planning requests; out of time, the best so far without a claim. ``effort``: of the incumbent."""
+    return solve_by_clusters(problem, None, effort)
 
 
-def set_packing(problem: go.Problem, max_groups: int = PACKED_GROUPS, effort: float = 5e7) -> go.Answer:
-    """The best packing of clusters of at most ``max_groups`` groups, or the incumbent of the search where that is better."""
-    return _solve(problem, max_groups, effort)
+def solve_by_clusters(problem: go.Problem, max_groups: int | None, effort: float) -> go.Answer:
+    """The recursion over all clusters, or over those of at most ``max_groups`` groups.
 
-
-def _solve(problem: go.Problem, max_groups: int | None, effort: float) -> go.Answer:
+    Raises:
+        InputError: more models than MOST_MODELS, beyond which sets of models are too many.
+    """
     instance = instance_of(problem)
-    if len(instance.models) > 14:
+    if len(instance.models) > MOST_MODELS:
         raise go.InputError(
-            "too many models for subsets", seen=len(instance.models), rule="at most 14", fix="method='search'"
+            "too many models to enumerate their sets",
+            seen=len(instance.models),
+            rule=f"at most {MOST_MODELS}",
+            fix="method='search' or 'set_packing'",
         )
     scorer = Scorer(instance)
     codes, _, _ = search_code(instance)
-    start = max((improve(scorer, code, effort=effort, seed=problem.seed) for code in codes), key=lambda pair: pair[1])
-    table = Clusters(scorer, (start[1], start[0]), problem, max_groups)
+    started = [improve(scorer, code, effort=effort, seed=problem.seed) for code in codes]
+    code, good = max(started, key=lambda pair: pair[1])
+    table = Clusters(scorer, (good, code), problem, max_groups)
     good, code = table.solve()
-    complete = table.complete and max_groups is None
-    on_test = instance.training is None
-    noted = f"{table.seen} clusters looked at, {table.simulated} simulated"
-    notes = [noted, "complete" if complete else "incomplete: clusters left out" if table.complete else "out of time"]
-    found = answer(problem, instance.decode(code), *notes, simulated=table.simulated, complete=complete)
-    claim = good / max(instance.workload.counts, 1) if complete and on_test else None
-    return go.Answer(found.x, plan=found.plan, notes=found.notes, details=found.details, claimed_bound=claim)
+    complete = table.finished and max_groups is None
+    ending = "complete" if complete else "larger clusters left out" if table.finished else "out of time"
+    noted = f"{table.seen} clusters looked at, {table.simulated} simulated, {ending}"
+    found = answer(problem, instance.decode(code), noted, clusters=table.simulated, complete=complete)
+    if not complete or instance.training is not None:
+        return found
+    return replace(found, claimed_bound=good / max(instance.workload.counts, 1))
 
 
 def affordable(instance: go.PlacementInstance) -> bool:
     """Whether the enumeration ends within about a minute."""
-    return len(instance.models) <= MODELS and count_placements(instance, PLACEMENTS) <= PLACEMENTS
+    return len(instance.models) <= MOST_MODELS and count_placements(instance, PLACEMENTS) <= PLACEMENTS
 
 
 def count_placements(instance: go.PlacementInstance, stop: float = np.inf) -> float:
@@ -110,13 +113,13 @@ class Clusters:
     incumbent: Best
     problem: go.Problem
     max_groups: int | None = None
-    complete: bool = True
+    finished: bool = False
     seen: int = 0
     simulated: int = 0
     best: dict[tuple[int, int], Best] = field(default_factory=dict)
 
     def solve(self) -> Best:
-        """The best placement; ``complete`` tells whether every cluster was covered."""
+        """The best placement; ``finished`` tells whether every cluster was covered or proved too weak."""
         devices = self.scorer.devices
         for whole in sorted(range(1, self.everything + 1), key=int.bit_count):
             for k in range(devices + 1):
@@ -124,8 +127,8 @@ class Clusters:
                 if k and self._may_matter(whole, k):
                     self._enumerate(whole, k)
                 if self.problem.seconds_left == 0.0:
-                    self.complete = False
                     return max(self.incumbent, *self.best.values())
+        self.finished = True
         return max(self.incumbent, self.best[self.everything, devices])
 
     @property

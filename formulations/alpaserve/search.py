@@ -74,6 +74,15 @@ def search(
     return answer(problem, instance.decode(best), *notes, planning_good=good)
 
 
+def beam_search(problem: go.Problem, beam: int = 3) -> go.Answer:
+    """Algorithm 1 on every partition of the devices (all multisets up to 16 devices, the pruned list beyond)."""
+    scorer = Scorer(instance_of(problem))
+    cuts = partitions(scorer)
+    found = [select(scorer, cut, beam) for cut in cuts]
+    code, good = max(found, key=lambda pair: pair[1], default=((), 0))
+    return answer(problem, scorer.instance.decode(code), f"{len(cuts)} partition(s)", planning_good=good)
+
+
 def search_code(
     instance: go.PlacementInstance, *, beam: int = 3, bucketed: bool = True
 ) -> tuple[list[go.Code], int, list[str]]:
@@ -87,7 +96,7 @@ def search_code(
     notes = [f"{'beam ' + str(beam) if thorough else 'fast heuristic'} on every partition"]
     if bucketed:
         joins = [parts for parts in consecutive(buckets(instance)) if len(parts) > 1]
-        ranked += [_best_split(finder, parts) for parts in joins if finder.spent < FILLS]
+        ranked += [split_over(finder, parts) for parts in joins if finder.spent < FILLS]
         notes.append(f"{len(buckets(instance))} latency bucket(s)")
     ranked.sort(key=lambda pair: (-pair[0], pair[1]))
     return [code for _, code in ranked], ranked[0][0] if ranked else 0, notes
@@ -103,7 +112,7 @@ def _beam_effort(instance: go.PlacementInstance) -> float:
     return float(sum(models * len(cut) * r for cut, r in zip(cuts, replicas, strict=True)) * len(instance.planning))
 
 
-def _best_split(finder: Finder, parts: Sequence[tuple[int, ...]]) -> tuple[int, go.Code]:
+def split_over(finder: Finder, parts: Sequence[tuple[int, ...]]) -> tuple[int, go.Code]:
     """The best split of the devices over buckets: best[k] over the buckets so far with k devices, one bucket at a time."""
     devices = finder.instance.devices
     best: dict[int, tuple[int, go.Code]] = {0: (0, ())}
