@@ -46,10 +46,12 @@ class Instance:
     """A cluster of R accelerator types, J jobs, and their (J, R) throughputs.
 
     Cells of a gang larger than a type's count can carry no time: the rate counts as 0 there and ``warnings`` says so.
+    ``reference`` is the cluster whose shares normalise throughputs, None for the cluster itself: a what-if question changes
+    the cluster and holds the yardstick still, so that values before and after compare.
 
     Raises:
         InputError: the table's jobs or accelerators are not those of the job set and the cluster; a job of an
-            entity that is not declared.
+            entity that is not declared; a reference of other accelerators.
     """
 
     cluster: Cluster
@@ -58,6 +60,7 @@ class Instance:
     entities: tuple[Entity, ...] = ()
     name: str | None = None
     notes: tuple[str, ...] = ()
+    reference: Cluster | None = None
 
     kind = "training"
 
@@ -69,6 +72,8 @@ class Instance:
             if set(table.accelerators) != set(accelerators):
                 raise _mismatch("accelerator", table.accelerators, accelerators)
             object.__setattr__(self, "throughputs", table.select(accelerators))
+        if self.reference is not None and self.reference.accelerators != accelerators:
+            raise _mismatch("accelerator", self.reference.accelerators, accelerators)
         object.__setattr__(self, "entities", tuple(self.entities))
         declared = Labels([entity.name for entity in self.entities], "entity")
         if self.entities and self.jobs.entity is not None:
@@ -120,6 +125,11 @@ class Instance:
         cluster = Cluster(types, counts, cost_per_hour)
         return cls(cluster, job_set, ThroughputTable(table, job_set.names, types, kind=kind, unit=unit, source=source))
 
+    @property
+    def yardstick(self) -> Cluster:
+        """The cluster whose shares normalise throughputs: ``reference``, or the cluster itself."""
+        return self.cluster if self.reference is None else self.reference
+
     @cached_property
     def usable(self) -> BoolArray:
         """(J, R) True where the rate is known and the gang fits on the type."""
@@ -150,6 +160,12 @@ class Instance:
         if family is not None and factor is not None:
             family = family.scaled(factor)
         use = self.jobs.scale_factor.astype(np.float64)
+        yardstick = None
+        if self.reference is not None:
+            yardstick = self.throughputs.rates if rates is None else rates
+            yardstick = yardstick * (1.0 if factor is None else factor[None, :])
+            fits = self.throughputs.known_cells & (use[:, None] <= self.reference.count[None, :])
+            yardstick = read_only(np.where(fits, yardstick, 0.0))
         return AllocationSpace.from_grid(
             self.jobs.names,
             self.cluster.accelerators,
@@ -158,6 +174,7 @@ class Instance:
             use,
             self.usable,
             family=family,
+            yardstick=yardstick,
         )
 
     @cached_property
@@ -193,8 +210,8 @@ class Instance:
         return tuple(found)
 
     def replace(self, **changes: Any) -> Instance:
-        """A copy with some fields replaced (cluster, jobs, throughputs, entities, name, notes)."""
-        fields = ("cluster", "jobs", "throughputs", "entities", "name", "notes")
+        """A copy with some fields replaced (cluster, jobs, throughputs, entities, name, notes, reference)."""
+        fields = ("cluster", "jobs", "throughputs", "entities", "name", "notes", "reference")
         return Instance(**{field: changes.get(field, getattr(self, field)) for field in fields})
 
     def take(self, rows: Sequence[int] | BoolArray) -> Instance:

@@ -4,7 +4,8 @@
     isolated       X_ij = N_j / (J s_i), row sums cut to 1    a 1/J slice of the cluster
     best           all time on the fastest type
 
-A job that can run nowhere has reference rate 1, so that its normalised rate is 0.
+A job that can run nowhere has reference rate 1, so that its normalised rate is 0. Rates are normalised by the shares of
+``instance.yardstick``, which is the cluster itself unless a what-if question holds it still.
 """
 
 from __future__ import annotations
@@ -25,33 +26,36 @@ def proportional_share(instance: Instance) -> FloatArray:
 
 def isolated_share(instance: Instance) -> FloatArray:
     """(J, R) the isolated allocation; always within capacity."""
-    jobs = len(instance.jobs)
-    share = instance.cluster.count[None, :] / (max(jobs, 1) * instance.jobs.scale_factor[:, None])
-    share = share / np.maximum(share.sum(axis=1, keepdims=True), 1.0)
-    return np.where(instance.usable, share, 0.0)
+    return np.where(instance.usable, _isolated(instance, instance.cluster.count), 0.0)
 
 
 def equal_share_rate(instance: Instance, space: AllocationSpace) -> FloatArray:
-    """(J,) rate under the proportional allocation."""
-    count = instance.cluster.count
+    """(J,) rate under the proportional allocation of the yardstick."""
+    count = instance.yardstick.count
     share = count / count.sum() if count.sum() > 0 else count
-    return _positive(single_rates(space) @ share)
+    return _positive(_yardstick_rates(space) @ share)
 
 
 def isolated_rate(instance: Instance, space: AllocationSpace) -> FloatArray:
-    """(J,) rate under the isolated allocation."""
-    return _positive(np.einsum("jc,jc->j", single_rates(space), isolated_share(instance)))
+    """(J,) rate under the isolated allocation of the yardstick."""
+    share = _isolated(instance, instance.yardstick.count)
+    return _positive(np.einsum("jc,jc->j", _yardstick_rates(space), share))
 
 
 def best_rate(space: AllocationSpace) -> FloatArray:
-    """(J,) rate on the fastest type."""
-    return _positive(single_rates(space).max(axis=1, initial=0.0))
+    """(J,) rate on the fastest type of the yardstick."""
+    return _positive(_yardstick_rates(space).max(axis=1, initial=0.0))
 
 
-def single_rates(space: AllocationSpace) -> FloatArray:
-    """(J, C) rates of each job alone on each resource."""
+def _isolated(instance: Instance, count: FloatArray) -> FloatArray:
+    share = count[None, :] / (max(len(instance.jobs), 1) * instance.jobs.scale_factor[:, None])
+    return np.asarray(share / np.maximum(share.sum(axis=1, keepdims=True), 1.0))
+
+
+def _yardstick_rates(space: AllocationSpace) -> FloatArray:
+    """(J, C) rates of each job alone on each type of the yardstick, 0 where it cannot run."""
     assert space.grid is not None, "spaces with shared columns keep the grid of their single columns"
-    return space.grid.table
+    return space.grid.table if space.grid.yardstick is None else space.grid.yardstick
 
 
 def _positive(rates: FloatArray) -> FloatArray:

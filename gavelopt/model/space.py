@@ -33,12 +33,14 @@ class Grid:
     """The plain space as dense arrays.
 
     table: (J, C) rate of the job on the type; use: (J,) accelerators the job holds (its gang);
-    usable: (J, C) False where the job must get no time.
+    usable: (J, C) False where the job must get no time; yardstick: (J, C) rates on the cluster whose shares normalise
+    throughputs (gangs fit differently there), None where that is this one.
     """
 
     table: FloatArray
     use: FloatArray
     usable: BoolArray
+    yardstick: FloatArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,7 @@ class AllocationSpace:
         time: FloatArray | None = None,
         family: PairFamily | None = None,
         shared: Shared | None = None,
+        yardstick: FloatArray | None = None,
     ) -> AllocationSpace:
         """One column for every (job, type), job by job. ``time`` (J,) is each job's budget, 1 unless rows were merged.
 
@@ -91,7 +94,7 @@ class AllocationSpace:
         budget = np.ones(len(jobs)) if time is None else time
         family = family if family is not None and len(family) else None
         shared = shared if shared is not None and len(shared.members) else None
-        return cls(jobs, resources, capacity, read_only(budget), Grid(table, use, usable), family, shared)
+        return cls(jobs, resources, capacity, read_only(budget), Grid(table, use, usable, yardstick), family, shared)
 
     def with_columns(self, entry: IntArray, first: IntArray, second: IntArray) -> AllocationSpace:
         """The space with the pair columns (family entry, first job, second job) behind the single ones.

@@ -66,6 +66,14 @@ class Utility:
             return 0.0 if np.isinf(value) else (float("inf") if value <= 0 else 1.0 / value)
         return float(value)
 
+    def normal(self, reported: float) -> float:
+        """The value of U that is reported as ``reported``."""
+        if self.report == "exp":
+            return float(np.log(reported)) if reported > 0 else -np.inf
+        if self.report == "reciprocal":
+            return np.inf if reported == 0 else 1.0 / reported
+        return float(reported)
+
     def reported_slope(self, value: float) -> float:
         """d reported / d U at a value of U: turns prices of the normal form into the policy's unit."""
         if self.report == "exp":
