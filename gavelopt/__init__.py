@@ -10,14 +10,19 @@ from __future__ import annotations
 
 from gavelopt import examples
 from gavelopt.engine.compare import Comparison, compare
+from gavelopt.engine.diagnose import Diagnosis, diagnose
+from gavelopt.engine.explain import Explanation
 from gavelopt.engine.filling import fill as fill_levels
 from gavelopt.engine.forms import Task, solve_form
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
 from gavelopt.engine.registry import Alias, policies
 from gavelopt.engine.solve import solve
+from gavelopt.engine.what_if import Frontier, WhatIf, frontier, what_if
 from gavelopt.errors import GavelOptError, InputError, SolverError, UnknownName
+from gavelopt.io.allocations import read_allocation
 from gavelopt.io.read import read
 from gavelopt.judge import elastic_bounds
+from gavelopt.judge.audit import Audit, audit
 from gavelopt.judge.certify import Multipliers, upper_bound
 from gavelopt.judge.levels import SATURATED, could_rise
 from gavelopt.judge.packing import check_packing
@@ -86,6 +91,7 @@ __all__ = [
     "Allocation",
     "AllocationSpace",
     "Answer",
+    "Audit",
     "BatchProfile",
     "Check",
     "Cluster",
@@ -93,11 +99,14 @@ __all__ = [
     "Comparison",
     "Configuration",
     "DeviceGroup",
+    "Diagnosis",
     "DutyCycle",
     "ElasticInstance",
     "ElasticJobs",
     "Entity",
+    "Explanation",
     "FloatArray",
+    "Frontier",
     "GavelOptError",
     "GpuType",
     "Infeasible",
@@ -145,8 +154,10 @@ __all__ = [
     "UnknownName",
     "Utility",
     "View",
+    "WhatIf",
     "Workload",
     "__version__",
+    "audit",
     "bound_good",
     "check_packing",
     "choice",
@@ -154,12 +165,14 @@ __all__ = [
     "compiled_work",
     "could_rise",
     "dealt",
+    "diagnose",
     "equal_share_rate",
     "elastic_bounds",
     "examples",
     "fill_levels",
     "fit_gamma",
     "from_counts",
+    "frontier",
     "gamma_arrivals",
     "gamma_workload",
     "isolated_share",
@@ -174,6 +187,7 @@ __all__ = [
     "power_law_rates",
     "proportional_share",
     "read",
+    "read_allocation",
     "refitted",
     "saturate",
     "simulate_serving",
@@ -181,4 +195,5 @@ __all__ = [
     "solve_form",
     "uniform_arrivals",
     "upper_bound",
+    "what_if",
 ]
