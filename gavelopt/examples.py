@@ -23,7 +23,7 @@ GAVEL_COST_PER_HOUR = {"v100": 0.74, "p100": 0.43, "k80": 0.135}
 HOUR_S = 3600.0
 
 
-def gavel(jobs: int = 12, cluster: ClusterSource = "v100:4,p100:4,k80:4", seed: int = 0) -> Instance:
+def gavel(jobs: int = 12, cluster: ClusterSource = "v100:2,p100:1,k80:2", seed: int = 0) -> Instance:
     """Single-GPU training jobs drawn from Gavel's 26 job types, as Gavel's generator draws them.
 
     Each job type is equally likely; one job in five has weight 5; a job would take 60 x 10^u seconds on a v100, u uniform on
