@@ -43,14 +43,15 @@ REFERENCE = "v100"  # Gavel's durations are seconds on this type
 
 @dataclass(frozen=True, eq=False)
 class GavelTrace:
-    """A trace as written: its jobs, and the columns that a JobSet has no place for.
+    """A trace as written: its jobs without deadlines, and the columns that a JobSet has no place for.
 
-    duration_s: (J,) seconds each job is said to run, or None; mode: (J,) static, accordion or gns, or None;
-    slo: (J,) largest allowed completion time as a multiple of the duration, NaN for none.
+    lines: (J,) file:line of each job. duration_s: (J,) seconds each job is said to run, or None; mode: (J,) static,
+    accordion or gns, or None; slo: (J,) largest allowed completion time as a multiple of the duration, NaN for none.
     """
 
     jobs: JobSet
     columns: int
+    lines: tuple[str, ...]
     duration_s: FloatArray | None
     mode: tuple[str, ...] | None
     slo: FloatArray
@@ -63,6 +64,29 @@ class GavelTrace:
             return ()
         return (f"{changing} job(s) change their batch size while running (accordion, gns): read as if they did not",)
 
+    def with_deadlines(self, throughputs: ThroughputProfiles | None = None) -> JobSet:
+        """The jobs with deadline arrival + SLO x duration, for those that have an SLO.
+
+        Raises:
+            InputError: an SLO, and neither a column of durations nor throughputs to take them from.
+        """
+        jobs, limited = self.jobs, ~np.isnan(self.slo)
+        if not limited.any():
+            return jobs
+        duration = self.duration_s
+        if duration is None:
+            if throughputs is None:
+                first = int(np.argmax(limited))
+                raise InputError(
+                    f"an SLO of {self.slo[first]:g} durations, but a trace of {self.columns} columns has no durations",
+                    where=self.lines[first],
+                    fix=f"give throughputs: durations are then steps / rate on {REFERENCE}",
+                )
+            duration = np.full(len(jobs), np.nan)
+            duration[limited] = _durations(jobs.take(limited), throughputs)
+        columns = {name: getattr(jobs, name) for name in ("workload", *JobSet.COLUMNS) if name != "deadline_s"}
+        return JobSet(jobs.names, **columns, deadline_s=jobs.arrival_s + self.slo * duration)
+
 
 def read_gavel_trace(path: str | Path, *, throughputs: ThroughputProfiles | None = None) -> JobSet:
     """The jobs of a trace: j0, j1, ... in its order, with workload, steps, scale factor, weight, arrival and deadline.
@@ -73,12 +97,12 @@ def read_gavel_trace(path: str | Path, *, throughputs: ThroughputProfiles | None
 
     Raises:
         InputError: naming file:line, for a wrong number of columns, a cell that is no number, an arrival before the
-            one above it.
+            one above it, an SLO without a duration.
     """
-    return parse_gavel_trace(path, throughputs=throughputs).jobs
+    return parse_gavel_trace(path).with_deadlines(throughputs)
 
 
-def parse_gavel_trace(path: str | Path, *, throughputs: ThroughputProfiles | None = None) -> GavelTrace:
+def parse_gavel_trace(path: str | Path) -> GavelTrace:
     """The trace with the columns that a JobSet has no place for; see ``read_gavel_trace``."""
     file = Path(path)
     lines = enumerate(read_text(file).split("\n"), 1)
@@ -86,25 +110,32 @@ def parse_gavel_trace(path: str | Path, *, throughputs: ThroughputProfiles | Non
     names = _dialect(file, rows)
     column = {name: _Column(file, name, [(number, row[at]) for number, row in rows]) for at, name in enumerate(names)}
     column["needs data"].among(("0", "1"))
-    steps = column["total steps"].numbers(minimum=0)
-    scale = column["scale factor"].numbers(minimum=1, whole=True)
     arrival = column["arrival"].numbers(minimum=0)
     _refuse_going_back(file, rows, arrival)
-    slo = column["SLO"].numbers() if "SLO" in column else np.full(len(rows), -1.0)
-    slo = np.where(slo < 0, np.nan, slo)
     jobs = JobSet(
         len(rows),
         workload=column["job type"].texts(),
-        steps=steps,
-        scale_factor=scale,
+        steps=column["total steps"].numbers(minimum=0),
+        scale_factor=column["scale factor"].numbers(minimum=1, whole=True),
         weight=column["weight"].numbers(above=0) if "weight" in column else None,
         arrival_s=arrival,
     )
-    duration = column["duration"].numbers(minimum=0) if "duration" in column else None
-    if not np.isnan(slo).all():
-        jobs = _with_deadlines(file, rows, jobs, slo, duration, throughputs)
-    mode = column["mode"].among(MODES) if "mode" in column else None
-    return GavelTrace(jobs, len(names), duration, mode, slo)
+    slo = column["SLO"].numbers() if "SLO" in column else np.full(len(rows), -1.0)
+    return GavelTrace(
+        jobs,
+        len(names),
+        tuple(f"{file}:{number}" for number, _ in rows),
+        column["duration"].numbers(minimum=0) if "duration" in column else None,
+        column["mode"].among(MODES) if "mode" in column else None,
+        np.where(slo < 0, np.nan, slo),
+    )
+
+
+def _durations(jobs: JobSet, throughputs: ThroughputProfiles) -> FloatArray:
+    """(J,) seconds each job would run on the reference accelerator, NaN where it cannot."""
+    _, table, _ = throughputs.for_jobs(jobs, [REFERENCE])
+    assert jobs.steps is not None
+    return np.asarray(jobs.steps / np.where(table.rates[:, 0] > 0, table.rates[:, 0], np.nan))
 
 
 Rows = Sequence[tuple[int, list[str]]]
@@ -186,27 +217,3 @@ def _refuse_going_back(file: Path, rows: Rows, arrival: FloatArray) -> None:
             rule="arrivals in order",
             fix="sort the trace by arrival; in the 7-column dialect the last column is the scale factor",
         )
-
-
-def _with_deadlines(
-    file: Path,
-    rows: Rows,
-    jobs: JobSet,
-    slo: FloatArray,
-    duration: FloatArray | None,
-    throughputs: ThroughputProfiles | None,
-) -> JobSet:
-    if duration is None and throughputs is None:
-        first = int(np.argmax(~np.isnan(slo)))
-        raise InputError(
-            f"an SLO of {slo[first]:g} durations, but this dialect has no durations",
-            where=f"{file}:{rows[first][0]}",
-            fix=f"read_gavel_trace(path, throughputs=...) takes them from the rates on {REFERENCE}",
-        )
-    if duration is None:
-        assert throughputs is not None
-        _, table, _ = throughputs.for_jobs(jobs, [REFERENCE])
-        assert jobs.steps is not None
-        duration = jobs.steps / np.where(table.rates[:, 0] > 0, table.rates[:, 0], np.nan)
-    columns = {name: getattr(jobs, name) for name in ("workload", "steps", "scale_factor", "weight", "arrival_s")}
-    return JobSet(jobs.names, **columns, deadline_s=jobs.arrival_s + slo * duration)

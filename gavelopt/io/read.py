@@ -77,7 +77,7 @@ def read(
         return _from_profiles(found, cluster, jobs, missing, file)
     if isinstance(found, GavelTrace):
         _parts(file, "holds jobs only", needs={"cluster": cluster, "throughputs": throughputs}, jobs=jobs)
-        return _from_profiles(throughputs, cluster, file, missing, file)
+        return _from_profiles(throughputs, cluster, found, missing, file)
     _parts(file, "holds jobs with their rates", needs={}, jobs=jobs, throughputs=throughputs)
     supply = None if cluster is None else cluster_from(cluster)
     with named(file):

@@ -11,7 +11,7 @@ from gavelopt.io.documents import ending, named, read_json
 from gavelopt.io.fields import Fields
 from gavelopt.io.frames import TABLES, read_frame
 from gavelopt.io.gavel_throughputs import looks_like_throughputs, profiles_of
-from gavelopt.io.gavel_traces import parse_gavel_trace
+from gavelopt.io.gavel_traces import GavelTrace, parse_gavel_trace
 from gavelopt.io.tables import is_profiles, jobs_from_frame, profiles_from_frame
 from gavelopt.io.training import read_cluster
 from gavelopt.model.cluster import Cluster
@@ -19,7 +19,7 @@ from gavelopt.model.jobs import JobSet
 from gavelopt.model.profiles import ThroughputProfiles
 
 ClusterSource = Cluster | Mapping[str, float] | str | Path
-JobSource = JobSet | Sequence[str] | str | Path
+JobSource = JobSet | GavelTrace | Sequence[str] | str | Path
 ThroughputSource = ThroughputProfiles | str | Path
 
 
@@ -62,12 +62,16 @@ def _cluster_in(document: Any) -> Cluster:
 
 
 def jobs_from(source: JobSource, throughputs: ThroughputProfiles | None = None) -> tuple[JobSet, tuple[str, ...]]:
-    """A JobSet, names of workloads (one job each), or a file: a Gavel trace, or a table of job columns.
+    """A JobSet, a trace, names of workloads (one job each), or a file: a Gavel trace, or a table of job columns.
+
+    ``throughputs`` give the durations on which a trace's deadlines may rest.
 
     Returns the jobs and what the file said that a JobSet has no place for.
     """
     if isinstance(source, JobSet):
         return source, ()
+    if isinstance(source, GavelTrace):
+        return source.with_deadlines(throughputs), source.notes
     if isinstance(source, (str, Path)):
         path = Path(source)
         if ending(path) in TABLES:
@@ -75,8 +79,7 @@ def jobs_from(source: JobSource, throughputs: ThroughputProfiles | None = None) 
                 return jobs_from_frame(read_frame(path)[0]), ()
         if ending(path) == ".json":
             raise InputError("a job list is a trace or a table", where=str(path), rule=f".trace, {', '.join(TABLES)}")
-        trace = parse_gavel_trace(path, throughputs=throughputs)
-        return trace.jobs, trace.notes
+        return jobs_from(parse_gavel_trace(path), throughputs)
     names = list(source)
     return JobSet(len(names), workload=names), ()
 

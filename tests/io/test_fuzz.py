@@ -60,12 +60,13 @@ def reads_or_says_why(name: str, content: bytes, read: Any) -> None:
     with TemporaryDirectory() as folder:
         file = Path(folder) / name
         file.write_bytes(content)
+        found: object
         try:
             found = read(file)
         except go.InputError as error:
-            assert str(error)
-        else:
-            assert isinstance(found, (go.Instance, go.JobSet, go.ThroughputProfiles))
+            found = error
+        assert str(found)
+        assert isinstance(found, (go.Instance, go.JobSet, go.ThroughputProfiles, go.InputError))
 
 
 @SETTINGS

@@ -138,6 +138,9 @@ def test_keys_that_were_never_measured(shared_data: Path) -> None:
 def test_slo_of_ten_columns(slo: str, deadline: float | None, tmp_path: Path) -> None:
     (tmp_path / "x.trace").write_text(TRACE.replace("-1.000000\t10", f"{slo}\t10"))
     jobs = read_gavel_trace(tmp_path / "x.trace", throughputs=profiles_of(PROFILES, "made up"))
+    (tmp_path / "t.json").write_text(json.dumps(PROFILES))
+    whole = go.read(tmp_path / "x.trace", cluster="v100:1", throughputs=tmp_path / "t.json")
+    np.testing.assert_array_equal(whole.jobs.deadline_s, jobs.deadline_s)
     if deadline is None:
         assert jobs.deadline_s is None
     else:
