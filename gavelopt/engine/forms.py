@@ -211,7 +211,7 @@ def _conic(task: Task, solver: str) -> Found:
         x, price, hours, worth = convex.solve_power(space, form, solver, task.seconds_left, about)
         x = tidy(space, x)
         rate = space.rate(x)
-        proof = _proof(space, form, price, hours, worth, rate)
+        proof = price_proof(space, form, price, hours, worth, rate)
         value = form.reported(form.value(rate))
         gap = form.reported(upper_bound(space, form, proof)) - value
         if best is None or gap < best[0]:
@@ -223,7 +223,7 @@ def _conic(task: Task, solver: str) -> Found:
     return best[1]
 
 
-def _proof(
+def price_proof(
     space: AllocationSpace, form: Utility, price: FloatArray, hours: FloatArray, worth: FloatArray, rate: FloatArray
 ) -> Multipliers:
     """Prices of the separable form as multipliers of U, with the tangent at what the jobs would buy at those prices."""

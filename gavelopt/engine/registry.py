@@ -10,6 +10,7 @@ from typing import Any
 
 from gavelopt.engine.exact import exact
 from gavelopt.engine.heuristics import equal_share, greedy
+from gavelopt.engine.partition import pop
 from gavelopt.errors import GavelOptError, InputError, UnknownName
 from gavelopt.model.policy import Method, Policy
 
@@ -19,6 +20,7 @@ GENERIC = (
     Method("exact", exact, "exact", "the normal form given to HiGHS or Clarabel", ("solver", "aggregate")),
     Method("equal_share", equal_share, "heuristic", "equal shares with redistribution"),
     Method("greedy", greedy, "heuristic", "best gain per accelerator first", ("parcels",)),
+    Method("pop", pop, "heuristic", "random parts solved exactly (POP)", ("parts", "backend", "workers")),
 )
 
 
