@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
-from gavelopt.errors import UnknownName
+from gavelopt.errors import InputError, UnknownName
 
 # kind: (reader of (document, path), writer of the instance's document)
 MODULES = {
@@ -31,4 +32,6 @@ def _bound(kind: str, which: int) -> Callable[..., Any]:
     if kind not in MODULES:
         raise UnknownName.among("kind of instance", kind, KINDS)
     module, _, name = MODULES[kind][which].partition(":")
+    if find_spec(module) is None:
+        raise InputError(f"this gavelopt has no file format for instances of kind {kind!r}", rule="training")
     return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]

@@ -140,7 +140,7 @@ def _from_profiles(profiles: Any, cluster: Any, jobs: Any, missing: str, file: P
             raise UnknownName.among("accelerator", name, measured.accelerators, where="the cluster")
     wanted, said = jobs_from(jobs, measured)
     kept, table, notes = measured.for_jobs(wanted, supply.accelerators, missing)
-    name = file.name.split(".")[0]
+    name = (Path(jobs) if isinstance(jobs, (str, Path)) else file).name.split(".")[0]
     instance = Instance(supply, kept, table, name=name, notes=(*measured.notes, *said, *notes))
     return instance.replace(notes=(*instance.notes, *describe_table(instance).oddities()))
 

@@ -38,8 +38,9 @@ def solution_dict(solution: Solution, *, one_sided_prices: bool = False) -> dict
         "instance": _instance(solution),
         "allocation": _allocation(solution),
         "throughput": None if solution.allocation is None else _by_job(solution, solution.allocation.rates),
+        "plan": plain_json(solution.plan),
         "levels": None if solution.levels is None else _by_job(solution, solution.levels),
-        "prices": None if solution.prices is None else _prices(solution.prices, one_sided_prices),
+        "prices": None if solution.prices is None else _prices(solution, solution.prices, one_sided_prices),
         "checks": [
             {"name": c.name, "residual": plain_json(c.residual), "limit": c.limit, "worst": c.worst, "passed": c.passed}
             for c in solution.checks
@@ -74,7 +75,10 @@ def save_solution(solution: Solution, path: str | Path) -> Path:
 
 
 def plain_json(value: Any) -> Any:
-    """``value`` in JSON's own types: arrays as lists, NaN and infinity as null, everything else as its text."""
+    """``value`` in JSON's own types: arrays as lists, NaN and infinity as null, nouns by their own ``to_dict``.
+
+    Everything else is given as its text.
+    """
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, (np.bool_, np.integer, np.floating)):
@@ -87,7 +91,7 @@ def plain_json(value: Any) -> Any:
         return {str(key): plain_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
         return [plain_json(item) for item in value]
-    return str(value)
+    return plain_json(value.to_dict()) if hasattr(value, "to_dict") else str(value)
 
 
 def _instance(solution: Solution) -> dict[str, Any]:
@@ -110,11 +114,12 @@ def _by_job(solution: Solution, values: Any) -> dict[str, Any]:
     return dict(zip(solution.allocation.jobs, plain_json(values), strict=True))
 
 
-def _prices(prices: Prices, compute: bool) -> dict[str, Any]:
+def _prices(solution: Solution, prices: Prices, compute: bool) -> dict[str, Any]:
     document: dict[str, Any] = {
         "unit": prices.unit,
         "per_accelerator": plain_json(dict(prices)),
-        "jobs": plain_json(prices.jobs),
+        "time_of_job": None if prices.jobs is None else _by_job(solution, prices.jobs),
+        "throughput_of_job": None if prices.throughput is None else _by_job(solution, prices.throughput),
     }
     if compute or "sides" in prices.__dict__:  # a cached property that was asked for
         document["unique"] = prices.unique

@@ -111,7 +111,7 @@ def test_a_trace_and_a_table_make_an_instance(name: str, shared_data: Path) -> N
     one = go.read(table, cluster="36:36:36", jobs=shared_data / name)
     other = go.read(shared_data / name, cluster="v100:36,p100:36,k80:36", throughputs=table)
     np.testing.assert_array_equal(one.rates, other.rates)
-    assert one.notes == other.notes
+    assert (one.notes, one.name) == (other.notes, other.name)
     assert go.solve(one, "max_min").status == "optimal"
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 import gavelopt as go
+from gavelopt.io.describe import describe_table
 from gavelopt.io.results import plain_json, solution_dict
 
 
@@ -47,6 +48,7 @@ def test_sides_of_a_price_are_computed_only_when_asked_for() -> None:
     asked = solution_dict(solution, one_sided_prices=True)["prices"]
     assert asked["unique"] is False
     assert asked["one_sided"]["v100"] == pytest.approx([3.0, 4.0])
+    assert set(asked["time_of_job"]) == {"a", "b", "c"}
     assert solution_dict(solution)["prices"] == asked
 
 
@@ -83,4 +85,5 @@ def test_files_that_cannot_be_written(name: str, words: str, solution: go.Soluti
 
 def test_plain_json() -> None:
     value = {"a": np.float64("nan"), 1: (np.int64(2), np.bool_(True)), "m": np.array([[1.0, np.inf]]), "p": Path("x")}
+    assert plain_json(describe_table(go.examples.tiny()))["rows"] == 3
     assert plain_json(value) == {"a": None, "1": [2, True], "m": [[1.0, None]], "p": "x"}
