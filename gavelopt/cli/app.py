@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gavelopt.cli import answers, catalogue, data, doctor, inspection
+from gavelopt.cli import answers, catalogue, data, doctor, fairness, inspection
 from gavelopt.cli.talk import prepare
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "solve": answers.solve,
     "compare": answers.compare,
     "plot": answers.plot,
+    "audit": fairness.audit,
     "inspect": inspection.inspect,
     "convert": data.convert,
     "policies": catalogue.policies,

@@ -247,4 +247,4 @@ def _finding_dict(finding: Finding) -> dict[str, Any]:
 
 
 def _plain(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    return float(value) + 0.0 if np.isfinite(value) else None  # + 0.0: no -0.0 in JSON

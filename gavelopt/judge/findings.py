@@ -3,7 +3,7 @@
     sharing incentive      r_i >= fair_i                                   no job would rather have its own slice
     envy-freeness          r_i >= V_i(B_k e_i / e_k)                       no job would rather have another's accelerators
     Pareto efficiency      no feasible r' >= r with r' != r                nobody can gain without another's loss
-    finish-time fairness   rho_i <= 1                                      no job ends later than on its own slice
+    finish-time fairness   rho_i <= 1                                      no job ends later than on an equal slice
 
 The formulas are in fairness.py. Comparisons allow a relative ``tolerance``, and a property that cannot be decided says why
 instead of passing.
@@ -101,7 +101,7 @@ def envy_freeness(instance: Instance, rate: FloatArray, best: Envy, tolerance: f
         )
         for i in _first(broken)
     ]
-    figure = float(ratio.max(initial=0.0))
+    figure = float(ratio.max()) if (best.of >= 0).any() else None  # None: nobody holds another bundle than the rest
     return _finding("envy_freeness", figure, measure, violations, len(broken))
 
 
@@ -132,7 +132,7 @@ def pareto_efficiency(allocation: Allocation, instance: Instance, feasible: bool
         return Improvement(Finding(name, None, None, measure, note="the linear program was not solved"))
     gain = max(0.0, ideal.value - now) / max(now, 1e-300)
     if ideal.bound - now <= tolerance * max(now, 1e-300):
-        return Improvement(Finding(name, True, gain, measure))
+        return Improvement(Finding(name, True, 0.0 if gain <= tolerance else gain, measure))
     witness = Allocation(ideal.space, ideal.x)
     if gain <= tolerance or not _harmless(ideal, rate):
         note = f"at most {(ideal.bound - now) / max(now, 1e-300):.3g} could be gained; no allocation shows it"
@@ -164,7 +164,7 @@ def _gains(instance: Instance, rate: FloatArray, ideal: Ideal, gain: float, meas
 
 def finish_time_fairness(instance: Instance, rho: FloatArray, tolerance: float) -> Finding:
     """rho: (J,) finish-time ratios, NaN where unknown."""
-    measure = "largest finish time as a multiple of the isolated one"
+    measure = "largest finish time as a multiple of that on an equal slice"
     known = np.flatnonzero(~np.isnan(rho))
     unknown = len(rho) - len(known)
     note = (
@@ -177,7 +177,7 @@ def finish_time_fairness(instance: Instance, rho: FloatArray, tolerance: float) 
     names = instance.jobs.names
     violations = [
         Violation(
-            (names[i],), f"{names[i]} ends {_times(float(rho[i]))} as late as on its own slice", {"rho": float(rho[i])}
+            (names[i],), f"{names[i]} ends {_times(float(rho[i]))} as late as on an equal slice", {"rho": float(rho[i])}
         )
         for i in _first(broken)
     ]
@@ -185,7 +185,7 @@ def finish_time_fairness(instance: Instance, rho: FloatArray, tolerance: float) 
 
 
 def _finding(
-    name: str, figure: float, measure: str, violations: list[Violation], count: int, note: str = ""
+    name: str, figure: float | None, measure: str, violations: list[Violation], count: int, note: str = ""
 ) -> Finding:
     return Finding(name, count == 0, figure, measure, tuple(violations), count, note)
 

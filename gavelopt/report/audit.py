@@ -77,9 +77,11 @@ def _figures(audit: Audit) -> RenderableType:
     for measure, price in audit.price_of_fairness.items():
         if price is not None:
             what = (
-                "total throughput" if measure == "throughput" else "normalised throughput, a job at full speed counts 1"
+                "total throughput"
+                if measure == "throughput"
+                else "normalised throughput (a job at full speed counts 1)"
             )
-            grid.add_row("price of fairness", Text(f"{100 * price:.3g} % of the largest possible {what}"))
+            grid.add_row("price of fairness", Text(f"{100 * price:.3g} % of the largest possible {what} is given up"))
     if even.jobs is not None:
         grid.add_row("Jain's index", Text(f"{even.jobs:.4g} over jobs, of throughputs over those of the own slices"))
     for name, indices in (("by accelerator", even.by_accelerator), ("by entity", even.by_entity)):
