@@ -1,6 +1,6 @@
 """Request serving: a placement replayed over a workload, one in full or thousands counted in one compiled call.
 
-    report = simulate_serving(instance, plan)                     # attainment, latency percentiles, utilisation, who served what
+    report = simulate_serving(instance, plan)   # attainment, latency percentiles, utilisation, who served what
     simulator = ServingSimulator(instance); simulator.good([code, code, ...])      # requests in time, for searches
 
 The rules stand at the head of ``serving_kernel.py``; numba is loaded when the first simulation starts.
