@@ -21,6 +21,7 @@ from gavelopt.engine.what_if import Frontier, WhatIf, frontier, what_if
 from gavelopt.errors import GavelOptError, InputError, SolverError, UnknownName
 from gavelopt.io.allocations import read_allocation
 from gavelopt.io.read import read
+from gavelopt.io.request_traces import read_requests
 from gavelopt.judge import elastic_bounds
 from gavelopt.judge.audit import Audit, audit
 from gavelopt.judge.certify import Multipliers, upper_bound
@@ -64,11 +65,12 @@ from gavelopt.model.serving import (
 )
 from gavelopt.model.solution import Prices, Solution
 from gavelopt.model.space import AllocationSpace
-from gavelopt.model.split_plan import SplitPlan, StageChoice
 from gavelopt.model.speedups import Speedups
+from gavelopt.model.split_plan import SplitPlan, StageChoice
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import NumericView, View, known_costs
+from gavelopt.replay.request_trace import RequestTrace
 from gavelopt.replay.requests import (
     dealt,
     fit_gamma,
@@ -134,6 +136,7 @@ __all__ = [
     "Problem",
     "Query",
     "RateFloor",
+    "RequestTrace",
     "Saturation",
     "ServedModels",
     "ServingProfile",
@@ -166,8 +169,8 @@ __all__ = [
     "could_rise",
     "dealt",
     "diagnose",
-    "equal_share_rate",
     "elastic_bounds",
+    "equal_share_rate",
     "examples",
     "fill_levels",
     "fit_gamma",
@@ -188,6 +191,7 @@ __all__ = [
     "proportional_share",
     "read",
     "read_allocation",
+    "read_requests",
     "refitted",
     "saturate",
     "simulate_serving",
