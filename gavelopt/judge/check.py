@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,23 +29,23 @@ def check(
     """
     if x.shape != (space.size,) or not np.isfinite(x).all():
         return (Check("numbers", float("inf"), LIMIT, f"shape {x.shape}, finite {bool(np.isfinite(x).all())}"),)
-    columns = Labels.numbered("column ", len(x))
+    column = partial(column_name, space)
     capacity, time = space.capacity, space.time
     found = [
-        _check("nonnegative", -x, columns),
-        _check("usable cells", np.where(space.usable, 0.0, np.abs(x)), columns),
-        _check("time", (space.share(x) - time) / np.maximum(1.0, time), space.jobs),
-        _check("capacity", (space.usage(x) - capacity) / np.maximum(1.0, capacity), space.resources),
+        _check("nonnegative", -x, column),
+        _check("usable cells", np.where(space.usable, 0.0, np.abs(x)), column),
+        _check("time", (space.share(x) - time) / np.maximum(1.0, time), space.jobs.__getitem__),
+        _check("capacity", (space.usage(x) - capacity) / np.maximum(1.0, capacity), space.resources.__getitem__),
     ]
     for floor in floors:
         rate = space.rate(x) if rates is None else rates
-        found.append(_check(floor.name, (floor.floor - rate) / np.maximum(1.0, floor.floor), space.jobs))
+        found.append(_check(floor.name, (floor.floor - rate) / np.maximum(1.0, floor.floor), space.jobs.__getitem__))
     return tuple(found)
 
 
 def check_rule(matrix: FloatArray, expected: FloatArray, jobs: Labels) -> Check:
     """Whether the allocation is the closed form that the policy states."""
-    return _check("rule", np.abs(matrix - expected).max(axis=1, initial=0.0), jobs, RULE_LIMIT)
+    return _check("rule", np.abs(matrix - expected).max(axis=1, initial=0.0), jobs.__getitem__, RULE_LIMIT)
 
 
 def value_of(
@@ -62,6 +63,19 @@ def value_of(
         return policy.value(NumericView(instance, space, rates, usage), proof)
 
 
-def _check(name: str, violation: FloatArray, labels: Labels, limit: float = LIMIT) -> Check:
+def column_name(space: AllocationSpace, column: int) -> str:
+    """A column as people say it: ``j0 on v100``, ``j0 with j1 on v100``."""
+    if space.grid is None:
+        return f"column {column}"
+    if column < space.grid.table.size:
+        job, place = divmod(column, len(space.resources))
+        return f"{space.jobs[job]} on {space.resources[place]}"
+    assert space.shared is not None
+    pair = column - space.grid.table.size
+    first, second = (space.jobs[int(job)] for job in space.shared.members[pair])
+    return f"{first} with {second} on {space.resources[int(space.shared.resource[pair])]}"
+
+
+def _check(name: str, violation: FloatArray, label: Callable[[int], str], limit: float = LIMIT) -> Check:
     worst = float(violation.max(initial=0.0))
-    return Check(name, worst, limit, labels[int(np.argmax(violation))] if worst > 0 else None)
+    return Check(name, worst, limit, label(int(np.argmax(violation))) if worst > 0 else None)
