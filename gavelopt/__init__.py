@@ -65,7 +65,7 @@ from gavelopt.model.serving import (
 )
 from gavelopt.model.solution import Prices, Solution
 from gavelopt.model.space import AllocationSpace
-from gavelopt.model.speedups import Speedups
+from gavelopt.model.speedups import Speedups, box_cox
 from gavelopt.model.split_plan import SplitPlan, StageChoice
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
@@ -162,6 +162,7 @@ __all__ = [
     "__version__",
     "audit",
     "bound_good",
+    "box_cox",
     "check_packing",
     "choice",
     "compare",

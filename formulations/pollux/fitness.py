@@ -31,6 +31,8 @@ from typing import Any
 import numpy as np
 
 import gavelopt as go
+from formulations.pollux.exact import exact
+from formulations.pollux.greedy import greedy
 
 BASES = ("fair", "fair_one_node", "one_replica", "least")
 RESTARTS = ("age", "none")
@@ -45,6 +47,10 @@ class PolluxFitness(go.Policy):
     summary = "maximise the power mean of speedups of elastic jobs, placed on nodes"
     reference = "Pollux, OSDI 2021, section 4.2"
     generic = False
+    methods = (
+        go.Method("exact", exact, "exact", "placement prices, then integers where they leave a gap", ("lexicographic",)),
+        go.Method("greedy", greedy, "heuristic", "marginal gains at one price per GPU, then placement"),
+    )
 
     p: float = -1.0
     unallocated: float = 1e-3

@@ -20,6 +20,7 @@ what the nodes can earn; the bound is the highest level that they do not exclude
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -37,11 +38,13 @@ class NodePrices(Multipliers):
     """Proof offered for an elastic plan.
 
     slot, part: (N, R) price of r (or f) = 1..R GPUs on each node for a job on that node alone (or spread over several), in
-    units of u_p of (x + epsilon) / unit; None for no prices. pool: ask for the dynamic program over the pool.
+    units of u_p of (x + epsilon) / unit; None for no prices. kept: (N, 2) what a row that stays as it is pays on each node,
+    for a GPU and for being one of several nodes; None: the prices of its slots and parts. pool: ask for the dynamic program.
     """
 
     slot: FloatArray | None = None
     part: FloatArray | None = None
+    kept: FloatArray | None = None
     unit: float = 1.0
     pool: bool = False
 
@@ -128,40 +131,77 @@ def option_prices(speedups: Speedups, apart: bool, prices: NodePrices) -> tuple[
         many = (ways.type == kind) & ways.spread
         pay[one] = single[ways.gpus[one] - 1]
         if many.any():
-            pay[many] = price_across(across, int(ways.gpus[many].max()))[ways.gpus[many]]
-    kept = np.zeros(len(speedups.kept))
-    if instance.current is not None:
-        held = instance.current
+            pay[many] = price_across(across, int(ways.gpus[many].max()))[0][ways.gpus[many]]
+    return np.broadcast_to(pay, speedups.of.shape), kept_prices(instance, prices).sum(axis=1)
+
+
+def kept_prices(instance: ElasticInstance, prices: NodePrices) -> FloatArray:
+    """(J, N) what the present rows pay on each node if they stay."""
+    held = (
+        np.zeros((len(instance.jobs), instance.nodes), dtype=np.int64) if instance.current is None else instance.current
+    )
+    spread = ((held > 0).sum(axis=1) > 1)[:, None]
+    if prices.kept is not None:
+        each = held * prices.kept[:, 0] + spread * prices.kept[:, 1]
+    else:
+        slot, part = _clean(prices)
+        node = np.arange(instance.nodes)[None, :]
         at = np.maximum(held - 1, 0)
-        spread = (held > 0).sum(axis=1) > 1
-        each = np.where(
-            spread[:, None], np.take_along_axis(part, at.T, axis=1).T, np.take_along_axis(slot, at.T, axis=1).T
-        )
-        kept = np.where(held > 0, each, 0.0).sum(axis=1)
-    return np.broadcast_to(pay, speedups.of.shape), kept
+        each = np.where(spread, part[node, at], slot[node, at])
+    return np.where(held > 0, each, 0.0)
 
 
-def price_across(part: FloatArray, most: int) -> FloatArray:
-    """(most + 1,) least price of k GPUs in at least two parts of 1..R GPUs; infinite below two."""
+def price_across(part: FloatArray, most: int) -> tuple[FloatArray, IntArray]:
+    """(most + 1,) least price of k GPUs in at least two parts of 1..R GPUs (infinite below two), and one part of each best."""
     size = len(part)
     any_number = np.full(most + 1, np.inf)  # least price in one part or more
     several = np.full(most + 1, np.inf)
+    chosen = np.zeros(most + 1, dtype=np.int64)
     for k in range(1, most + 1):
         cut = min(size, k - 1)
         if cut:
-            several[k] = np.min(part[:cut] + any_number[k - cut : k][::-1])
+            total = part[:cut] + any_number[k - cut : k][::-1]
+            chosen[k] = int(np.argmin(total)) + 1
+            several[k] = total[chosen[k] - 1]
         any_number[k] = min(several[k], part[k - 1]) if k <= size else several[k]
-    return several
+    return several, chosen
 
 
 def earnings(instance: ElasticInstance, apart: bool, prices: NodePrices) -> float:
-    """The greatest earning of all nodes, each filled as it can be (kept rows pay as slots and parts do)."""
+    """The greatest earning of all nodes, each filled as it can be."""
     slot, part = _clean(prices)
-    rows = np.concatenate([instance.node_gpus[:, None].astype(np.float64), slot, part], axis=1)
+    own = np.zeros(instance.nodes, dtype=bool)  # nodes where rows that stay have prices of their own
+    total = 0.0
+    if prices.kept is not None and instance.current is not None:
+        own = instance.current.any(axis=0)
+        pays = kept_prices(instance, prices)
+        for node in np.flatnonzero(own).tolist():
+            total += _earning_with_rows(instance, apart, node, pays[:, node], slot[node], part[node])
+    rows = np.concatenate([instance.node_gpus[:, None].astype(np.float64), slot, part], axis=1)[~own]
     kinds, count = np.unique(rows, axis=0, return_counts=True)
     size = slot.shape[1]
     earned = [best_filling(int(row[0]), row[1 : size + 1], row[size + 1 :], apart) for row in kinds]
-    return float(np.dot(earned, count))
+    return total + float(np.dot(earned, count))
+
+
+def _earning_with_rows(
+    instance: ElasticInstance, apart: bool, node: int, pays: FloatArray, slot: FloatArray, part: FloatArray
+) -> float:
+    """The greatest earning of a node over every set of present rows that stay, and fillings of what they leave."""
+    assert instance.current is not None
+    jobs = np.flatnonzero(instance.current[:, node])
+    spread = (instance.current[jobs] > 0).sum(axis=1) > 1
+    must = instance.pinned[jobs]
+    best = -np.inf
+    for stay in product((False, True), repeat=len(jobs)):
+        staying = np.array(stay, dtype=bool)
+        if (must & ~staying).any() or (apart and (spread & staying).sum() > 1):
+            continue
+        left = int(instance.node_gpus[node] - instance.current[jobs[staying], node].sum())
+        taken = apart and bool((spread & staying).any())
+        fill = best_filling(left, slot, np.full(len(part), -np.inf) if taken else part, apart)
+        best = max(best, float(pays[jobs[staying]].sum()) + fill)
+    return best
 
 
 def best_filling(capacity: int, slot: FloatArray, part: FloatArray, apart: bool) -> float:
@@ -177,8 +217,8 @@ def best_filling(capacity: int, slot: FloatArray, part: FloatArray, apart: bool)
 
 def _clean(prices: NodePrices) -> tuple[FloatArray, FloatArray]:
     assert prices.slot is not None
-    slot = np.maximum(np.nan_to_num(prices.slot), 0.0)
-    return slot, slot if prices.part is None else np.maximum(np.nan_to_num(prices.part), 0.0)
+    slot = np.nan_to_num(prices.slot)
+    return slot, slot if prices.part is None else np.nan_to_num(prices.part)
 
 
 # --- the pool --------------------------------------------------------------------------------------------------------

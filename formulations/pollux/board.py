@@ -1,0 +1,210 @@
+"""Placing jobs on nodes: from chosen options to a plan, with repair.
+
+A job of r GPUs on one node takes a slot; a job across nodes takes full nodes and one part. Jobs are placed largest first,
+each in the tightest node that holds it. What does not fit is put where it costs least: freeing k GPUs of a node costs the
+least sum of utilities by which the jobs that stand there alone can shrink (or leave), and a waiting job takes the (node, k)
+with the greatest net gain. In the end each node's GPUs are dealt out once more among the jobs on it, exactly (a dynamic
+program over at most R GPUs). Heuristic: no proof comes from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+import gavelopt as go
+from formulations.pollux.question import IDLE, KEEP, Question
+
+MOST_MOVES = 4  # a waiting job that pushed others out may wait again this often, on average
+
+
+class Board:
+    """The plan while it grows. free (N,): GPUs left; open (N,): whether a distributed job may still come."""
+
+    def __init__(self, question: Question) -> None:
+        instance = question.instance
+        self.question = question
+        self.plan = np.zeros((len(instance.jobs), instance.nodes), dtype=np.int64)
+        self.free = instance.node_gpus.copy()
+        self.open = np.ones(instance.nodes, dtype=bool)
+        self.alone: list[list[int]] = [[] for _ in range(instance.nodes)]  # jobs that stand on this node only, movable
+        self.fixed = np.zeros(len(instance.jobs), dtype=bool)
+        for job in np.flatnonzero(question.speedups.pinned):
+            self.keep(int(job))
+
+    def keep(self, job: int) -> bool:
+        """Leave the job on the GPUs it holds, if they are free."""
+        row = self.question.present[job]
+        spread = (row > 0).sum() > 1
+        if (row > self.free).any() or (spread and self.question.apart and not self.open[row > 0].all()):
+            return False
+        self.plan[job], self.fixed[job] = row, True
+        self.free -= row
+        if spread:
+            self.open[row > 0] = False
+        return True
+
+    def slot(self, job: int, kind: int, gpus: int) -> bool:
+        """Put the job on the tightest node of this type that has room."""
+        fits = (self.question.instance.node_type == kind) & (self.free >= gpus)
+        if not fits.any():
+            return False
+        self.put(job, int(np.argmin(np.where(fits, self.free, np.iinfo(np.int64).max))), gpus)
+        return True
+
+    def put(self, job: int, node: int, gpus: int) -> None:
+        """The job on this node alone."""
+        self.plan[job] = 0
+        self.plan[job, node] = gpus
+        self.free[node] -= gpus
+        self.alone[node].append(job)
+
+    def take(self, job: int, node: int) -> None:
+        """The job off this node."""
+        self.free[node] += self.plan[job, node]
+        self.plan[job, node] = 0
+        self.alone[node].remove(job)
+
+    def across(self, job: int, kind: int, gpus: int) -> bool:
+        """Spread the job: the fullest parts first, the rest on the tightest node that holds it."""
+        usable = (self.question.instance.node_type == kind) & (self.free > 0)
+        usable &= self.open if self.question.apart else True
+        nodes = np.flatnonzero(usable)
+        nodes = nodes[np.argsort(-self.free[nodes], kind="stable")]
+        room = self.free[nodes]
+        if len(nodes) < 2 or room.sum() < gpus:
+            return False
+        row = np.zeros(len(self.free), dtype=np.int64)
+        left = gpus
+        for at, node in enumerate(nodes):
+            last = left <= room[at]
+            if last and at:
+                fits = nodes[at:][room[at:] >= left]
+                row[fits[-1]] = left
+                break
+            row[node] = min(left - 1, room[at]) if last else room[at]  # never all of it on one node
+            left -= row[node]
+        self.plan[job] = row
+        self.free -= row
+        self.open[row > 0] = False
+        return True
+
+
+def place(question: Question, choice: go.IntArray) -> go.IntArray:
+    """(J, N) a feasible plan near the (J,) chosen options: a configuration, IDLE or KEEP for each job."""
+    board = Board(question)
+    waiting = [int(job) for job in np.flatnonzero(choice == KEEP) if not board.fixed[job] and not board.keep(int(job))]
+    waiting += _place_all(board, choice)
+    # a job may also run where it was not chosen to: idle jobs come last, the most valuable first
+    gain = np.where(choice == IDLE, question.utility.max(axis=1, initial=-np.inf) - question.idle, -np.inf)
+    waiting += [int(job) for job in np.argsort(-gain, kind="stable") if np.isfinite(gain[job]) and gain[job] > 0]
+    _settle(board, waiting)
+    refill(board, range(len(board.free)))
+    return board.plan
+
+
+def _place_all(board: Board, choice: go.IntArray) -> list[int]:
+    """Place the chosen configurations, across nodes first, large before small; return the jobs that found no room."""
+    ways = board.question.speedups.ways
+    jobs = np.flatnonzero((choice >= 0) & ~board.fixed)
+    order = jobs[np.lexsort((-ways.gpus[choice[jobs]], ~ways.spread[choice[jobs]]))]
+    left = []
+    for job in order.tolist():
+        kind, gpus, spread = (int(v[choice[job]]) for v in (ways.type, ways.gpus, ways.spread))
+        placed = board.across(job, kind, gpus) if spread else board.slot(job, kind, gpus)
+        if not placed:
+            left.append(job)
+    return left
+
+
+class Slots:
+    """Utilities of one-node options as dense rows: table[kind][job, k], k = 0..R GPUs."""
+
+    def __init__(self, question: Question) -> None:
+        instance, ways = question.instance, question.speedups.ways
+        self.table = []
+        for kind in range(len(instance.cluster)):
+            rows = np.full((len(instance.jobs), int(instance.gpus_per_node[kind]) + 1), -np.inf)
+            rows[:, 0] = question.idle
+            here = (ways.type == kind) & ~ways.spread
+            rows[:, ways.gpus[here]] = question.utility[:, here]
+            self.table.append(rows)
+
+
+def _settle(board: Board, waiting: Sequence[int]) -> None:
+    """Give every waiting job its best (node, k), pushing others down; those pushed out wait again, for a while."""
+    slots = Slots(board.question)
+    cost = np.array([_freeing(board, slots, node) for node in range(len(board.free))]).reshape(len(board.free), -1)
+    queue, moves = list(waiting), MOST_MOVES * (len(waiting) + 1)
+    while queue and moves:
+        moves -= 1
+        job = queue.pop(0)
+        gain = np.full(cost.shape, -np.inf)
+        for kind, table in enumerate(slots.table):
+            rows = np.flatnonzero(board.question.instance.node_type == kind)
+            gain[rows, : table.shape[1] - 1] = table[job, 1:] - table[job, 0] - cost[rows, : table.shape[1] - 1]
+        best = int(np.argmax(gain)) if gain.size else 0
+        if not gain.size or not gain.flat[best] > 1e-12:
+            continue
+        node, gpus = best // cost.shape[1], best % cost.shape[1] + 1
+        queue += _make_room(board, slots, node, gpus)
+        board.put(job, node, gpus)
+        cost[node] = _freeing(board, slots, node)
+
+
+def _freeing(board: Board, slots: Slots, node: int) -> go.FloatArray:
+    """(R,) least loss of utility that leaves k = 1..R GPUs of the node free (inf where fixed jobs stand in the way)."""
+    most = int(board.question.instance.node_gpus.max())
+    loss = np.full(most, np.inf)
+    value = _dealt(board, slots, node)[0]
+    held = int(board.free[node] + board.plan[board.alone[node], node].sum())
+    now = _present(board, slots, node)
+    for k in range(1, held + 1):
+        loss[k - 1] = max(now - value[held - k], 0.0)
+    return loss
+
+
+def _present(board: Board, slots: Slots, node: int) -> float:
+    table = slots.table[int(board.question.instance.node_type[node])]
+    return float(sum(table[job, board.plan[job, node]] for job in board.alone[node]))
+
+
+def _dealt(board: Board, slots: Slots, node: int) -> tuple[go.FloatArray, list[go.IntArray]]:
+    """(value, choices): most utility of the node's movable jobs within c = 0..R GPUs, and each job's GPUs behind it."""
+    table = slots.table[int(board.question.instance.node_type[node])]
+    size = table.shape[1]
+    value, choices = np.zeros(size), []
+    grid = np.arange(size)[:, None] - np.arange(size)[None, :]
+    for job in board.alone[node]:
+        total = np.where(grid >= 0, value[np.maximum(grid, 0)] + table[job][None, :], -np.inf)
+        choices.append(total.argmax(axis=1))
+        value = total.max(axis=1)
+    return value, choices
+
+
+def _make_room(board: Board, slots: Slots, node: int, gpus: int) -> list[int]:
+    """Shrink the node's jobs so that ``gpus`` are free, at the least loss; return those that had to leave."""
+    held = int(board.free[node] + board.plan[board.alone[node], node].sum())
+    return _deal(board, slots, node, held - gpus)
+
+
+def _deal(board: Board, slots: Slots, node: int, room: int) -> list[int]:
+    """Deal ``room`` GPUs of the node among its movable jobs, exactly; return the jobs that get none."""
+    _, choices = _dealt(board, slots, node)
+    jobs = list(board.alone[node])
+    for job, choice in reversed(list(zip(jobs, choices, strict=True))):
+        given = int(choice[room])
+        board.take(job, node)
+        if given:
+            board.put(job, node, given)
+        room -= given
+    return [job for job in jobs if not board.plan[job].any()]
+
+
+def refill(board: Board, nodes: Sequence[int]) -> None:
+    """Deal every node's GPUs out once more among the jobs that stand on it alone."""
+    slots = Slots(board.question)
+    for node in nodes:
+        if board.alone[node] and board.free[node]:
+            _deal(board, slots, node, int(board.free[node] + board.plan[board.alone[node], node].sum()))

@@ -1,0 +1,67 @@
+"""The exact method: bound first, then only as much search as the bound leaves open.
+
+    1. greedy        a plan, and the bound of one price per GPU
+    2. relaxation    prices of slots and parts (``master.py``); a plan from its whole numbers
+    3. integers      the program over the options that can still matter (``integer.py``), decoded to nodes
+
+Each step ends the search if the plan at hand is within the tolerance of the bound, recomputed as the judge does.
+For p = -inf see ``bottleneck.py``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+import gavelopt as go
+from formulations.pollux.board import place
+from formulations.pollux.bottleneck import max_min
+from formulations.pollux.greedy import priced_choice
+from formulations.pollux.integer import solve_integer
+from formulations.pollux.master import Master, master_of
+from formulations.pollux.question import IDLE, Question, answer
+
+REACH = 2e-5  # first reach of the integer program, in units of utility a job
+
+
+def exact(problem: go.Problem, lexicographic: bool = False) -> go.Answer:
+    """The best plan over all placements. ``lexicographic`` (p = -inf only): then the second worst, and so on."""
+    question = Question.of(problem)
+    if question.p == -np.inf:
+        return max_min(problem, question, lexicographic)
+    price, choice = priced_choice(question)
+    proof = question.gpu_prices(price)
+    plan = place(question, choice)
+    if question.closed(plan, question.bound(proof), problem.tolerance):
+        return answer(question, plan, proof, notes=("greedy closes the gap",))
+    master = master_of(question, plan)
+    if not master.solve(price, problem.seconds_left):
+        return answer(question, plan, proof, notes=("time ran out in the relaxation",))
+    proof = master.structure.prices(master.dual)
+    plan = better(question, plan, place(question, rounded(master)))
+    if question.closed(plan, question.bound(proof), problem.tolerance):
+        return answer(question, plan, proof, notes=("the relaxation closes the gap",))
+    lost = max(master.value - total(master, plan), 0.0)
+    found, ceiling = solve_integer(master, REACH * len(plan), lost, problem.seconds_left)
+    plan = plan if found is None else better(question, plan, found)
+    claim = question.unit * go.elastic_bounds.mean_of((ceiling + float(master.base.sum())) / len(plan), question.p)
+    return answer(question, plan, proof, claimed_bound=claim, notes=("integer program",))
+
+
+def better(question: Question, first: go.IntArray, second: go.IntArray) -> go.IntArray:
+    """The plan of the higher fitness."""
+    return second if question.fitness(second) > question.fitness(first) else first
+
+
+def total(master: Master, plan: go.IntArray) -> float:
+    """Sum of a plan's gains, as the master counts them."""
+    question = master.structure.question
+    return float((np.maximum(question.worth(question.speedups.of_plan(plan)), master.base) - master.base).sum())
+
+
+def rounded(master: Master) -> go.IntArray:
+    """(J,) the option that has most of each job in the relaxation; IDLE where that is less than half."""
+    choice = np.full(len(master.gain), IDLE, dtype=np.int64)
+    for column, x in zip(master.columns, master.x, strict=False):
+        if x > 0.5:
+            choice[column.job] = column.way
+    return choice

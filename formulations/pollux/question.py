@@ -1,0 +1,106 @@
+"""One elastic problem in the terms that all of Pollux's methods share: utilities of options, and what nodes still offer.
+
+    u_jo = u_p((x_jo + epsilon) / unit)      utility of option o for job j; the sum over jobs orders plans as FITNESS_p does
+
+``unit`` is a speedup near the optimum (for p < 0 the highest level that the pool could give to every job): the utilities of
+a good plan are then of order 1 for every p, and what overflows to -inf is never part of one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import gavelopt as go
+
+IDLE, KEEP = -1, -2  # choices that are no configuration
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """Utilities of J jobs over C configurations, of keeping the present row, and of getting nothing."""
+
+    instance: go.ElasticInstance
+    speedups: go.Speedups
+    p: float
+    epsilon: float
+    apart: bool
+    unit: float
+
+    @classmethod
+    def of(cls, problem: go.Problem) -> Question:
+        """The question of a problem whose policy is a power mean of speedups."""
+        policy: Any = problem.policy
+        instance: Any = problem.instance
+        speedups = policy.speedups(instance)
+        apart = bool(policy.one_distributed_per_node)
+        unit = 1.0
+        if policy.p < 0:
+            count = go.elastic_bounds.NodePrices.per_gpu(instance, np.ones(len(instance.cluster)), 1.0)
+            unit = go.elastic_bounds.highest_level(speedups, apart, count) + policy.unallocated
+        return cls(instance, speedups, float(policy.p), float(policy.unallocated), apart, unit)
+
+    @cached_property
+    def utility(self) -> go.FloatArray:
+        """(J, C) u_jo, -inf where the option is not allowed."""
+        return np.nan_to_num(self.worth(self.speedups.of), nan=-np.inf, neginf=-np.inf)
+
+    @cached_property
+    def kept(self) -> go.FloatArray:
+        """(J,) utility of the row held now, -inf for none."""
+        return np.nan_to_num(self.worth(self.speedups.kept), nan=-np.inf, neginf=-np.inf)
+
+    @cached_property
+    def idle(self) -> go.FloatArray:
+        """(J,) utility of getting nothing, -inf for a job that may not be moved."""
+        return np.where(self.speedups.pinned, -np.inf, self.worth(np.zeros(len(self.kept))))
+
+    def worth(self, speedup: go.FloatArray) -> go.FloatArray:
+        """u_p of speedups; at p = -inf the speedups themselves."""
+        if self.p == -np.inf:
+            return speedup
+        return go.box_cox((speedup + self.epsilon) / self.unit, self.p)
+
+    @cached_property
+    def present(self) -> go.IntArray:
+        """(J, N) GPUs held now, all 0 on an idle cluster."""
+        current = self.instance.current
+        shape = (len(self.instance.jobs), self.instance.nodes)
+        return np.zeros(shape, dtype=np.int64) if current is None else current
+
+    def fitness(self, plan: go.IntArray) -> float:
+        """The power mean of the plan's speedups plus epsilon; -inf for a plan that uses an option nobody allows."""
+        x = self.speedups.of_plan(plan)
+        return -np.inf if np.isnan(x).any() else go.elastic_bounds.power_mean(x + self.epsilon, self.p)
+
+    def bound(self, prices: go.elastic_bounds.NodePrices) -> float:
+        """The least upper bound on the fitness that these prices prove."""
+        found = go.elastic_bounds.fitness_bounds(self.speedups, self.p, self.epsilon, self.apart, prices)
+        return min(found.values())
+
+    def gpu_prices(self, price: go.FloatArray, pool: bool = False) -> go.elastic_bounds.NodePrices:
+        """One price (R,) for a GPU of each type, as proof."""
+        return go.elastic_bounds.NodePrices.per_gpu(self.instance, price, self.unit, pool)
+
+    def closed(self, plan: go.IntArray, bound: float, tolerance: float) -> bool:
+        """Whether the plan is within ``tolerance`` of the bound."""
+        return self.fitness(plan) >= bound * (1.0 - tolerance)
+
+
+def answer(question: Question, plan: go.IntArray, prices: go.Multipliers | None = None, **more: Any) -> go.Answer:
+    """The plan as an Answer, with the batch sizes that its goodput stands for."""
+    instance = question.instance
+    way = instance.configuration_of(plan)
+    rows = np.arange(len(way))
+    chosen = {
+        "gpus": plan.sum(axis=1),
+        "nodes": (plan > 0).sum(axis=1),
+        "local_batch": np.where(way >= 0, instance.local_batch[rows, way], 0),
+        "accumulation": np.where(way >= 0, instance.accumulation[rows, way], 0),
+        "speedup": question.speedups.of_plan(plan),
+    }
+    details = {name: column.tolist() for name, column in chosen.items()}
+    return go.Answer(np.zeros(0), prices, plan=plan, details=details, **more)
