@@ -23,8 +23,16 @@ from gavelopt.io.frames import TABLES, read_frame
 from gavelopt.io.gavel_throughputs import looks_like_throughputs, profiles_of
 from gavelopt.io.gavel_traces import GavelTrace, parse_gavel_trace
 from gavelopt.io.kinds import KINDS, reader_of
-from gavelopt.io.sources import ClusterSource, JobSource, ThroughputSource, cluster_from, jobs_from, profiles_from
-from gavelopt.io.tables import instance_from_frame, is_profiles, profiles_from_frame
+from gavelopt.io.sources import (
+    ClusterSource,
+    JobSource,
+    ThroughputSource,
+    cluster_from,
+    jobs_from,
+    profiles_from,
+    profiles_in_table,
+)
+from gavelopt.io.tables import instance_from_frame, is_profiles, refuse_unmeasured
 from gavelopt.io.training import FORMAT, read_cluster, read_entities, read_notes, read_training
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.instance import Instance
@@ -97,7 +105,7 @@ def load(path: str | Path, missing: str = "error") -> Any:
         if form in TABLES:
             frame, header = read_frame(file)
             if is_profiles(frame):
-                return profiles_from_frame(frame, unit=header.get("unit", "steps/s"), source=header.get("source"))
+                return profiles_in_table(frame, header)
             return TableFile(frame, header)
         if form == ".trace":
             return parse_gavel_trace(file)
@@ -135,9 +143,7 @@ def _parts(file: Path, holds: str, needs: Mapping[str, object], **spare: object)
 
 def _from_profiles(profiles: Any, cluster: Any, jobs: Any, missing: str, file: Path) -> Instance:
     measured, supply = profiles_from(profiles), cluster_from(cluster)
-    for name in supply.accelerators:
-        if name not in measured.accelerators:
-            raise UnknownName.among("accelerator", name, measured.accelerators, where="the cluster")
+    refuse_unmeasured(supply, measured.accelerators)
     wanted, said = jobs_from(jobs, measured)
     kept, table, notes = measured.for_jobs(wanted, supply.accelerators, missing)
     name = (Path(jobs) if isinstance(jobs, (str, Path)) else file).name.split(".")[0]
@@ -178,8 +184,5 @@ def _on(instance: Any, cluster: Cluster) -> Instance:
     """The instance on another cluster, whose types are among those measured."""
     if not isinstance(instance, Instance):
         raise InputError("only a training instance can be put on another cluster", seen=type(instance).__name__)
-    types = instance.throughputs.accelerators
-    for name in cluster.accelerators:
-        if name not in types:
-            raise UnknownName.among("accelerator", name, types, where="the cluster")
+    refuse_unmeasured(cluster, instance.throughputs.accelerators)
     return instance.replace(cluster=cluster, throughputs=instance.throughputs.select(cluster.accelerators))

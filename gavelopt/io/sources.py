@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gavelopt.errors import InputError
 from gavelopt.io.documents import ending, named, read_json
@@ -17,6 +17,9 @@ from gavelopt.io.training import read_cluster
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.jobs import JobSet
 from gavelopt.model.profiles import ThroughputProfiles
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ClusterSource = Cluster | Mapping[str, float] | str | Path
 JobSource = JobSet | GavelTrace | Sequence[str] | str | Path
@@ -93,7 +96,7 @@ def profiles_from(source: ThroughputSource) -> ThroughputProfiles:
         if ending(path) in TABLES:
             frame, header = read_frame(path)
             if is_profiles(frame):
-                return profiles_from_frame(frame, unit=header.get("unit", "steps/s"), source=header.get("source"))
+                return profiles_in_table(frame, header)
         elif ending(path) == ".json" and looks_like_throughputs(document := read_json(path)):
             return profiles_of(document, path.name)
     raise InputError(
@@ -101,3 +104,8 @@ def profiles_from(source: ThroughputSource) -> ThroughputProfiles:
         where=str(path),
         rule="Gavel's throughput JSON, or a table workload, scale_factor, accelerator, throughput",
     )
+
+
+def profiles_in_table(frame: pd.DataFrame, header: Mapping[str, str]) -> ThroughputProfiles:
+    """The profiles in a table whose header may name unit and source."""
+    return profiles_from_frame(frame, unit=header.get("unit", "steps/s"), source=header.get("source"))

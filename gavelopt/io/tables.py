@@ -54,12 +54,17 @@ def instance_from_frame(
         InputError: as ``table_from_frame``; an accelerator of the cluster that the table does not measure.
     """
     jobs, table = table_from_frame(frame, cluster.accelerators, unit=unit, source=source)
-    for name in cluster.accelerators:
-        if name not in table.accelerators:
-            raise UnknownName.among("accelerator", name, table.accelerators, where="the cluster")
+    refuse_unmeasured(cluster, table.accelerators)
     spare = [name for name in table.accelerators if name not in cluster.accelerators]
     note = f"accelerator(s) that the cluster does not have were left out: {', '.join(spare)}"
     return Instance(cluster, jobs, table.select(cluster.accelerators), notes=(note,) if spare else ())
+
+
+def refuse_unmeasured(cluster: Cluster, measured: Labels) -> None:
+    """Raise UnknownName for an accelerator of the cluster that nobody measured."""
+    for name in cluster.accelerators:
+        if name not in measured:
+            raise UnknownName.among("accelerator", name, measured, where="the cluster")
 
 
 def table_from_frame(
@@ -74,11 +79,12 @@ def table_from_frame(
             on one accelerator, a job column that differs within one job.
     """
     if "job" not in frame.columns:
-        close = closest("job", map(str, frame.columns)) or str(frame.columns[0])
+        columns = [str(name) for name in frame.columns]
+        close = closest("job", columns) or next(iter(columns), None)
         raise InputError(
             "the table has no column 'job'",
-            seen=", ".join(map(str, frame.columns[:12])),
-            fix=f"does {close!r} name the jobs? rename it to 'job'",
+            seen=", ".join(columns[:12]) or "no columns",
+            fix=f"does {close!r} name the jobs? rename it to 'job'" if close else None,
         )
     jobs, rates, types = _tidy(frame) if is_tidy(frame) else _matrix(frame, set(expected))
     return jobs, ThroughputTable(rates, jobs.names, types, unit=unit, source=source)
@@ -94,21 +100,18 @@ def jobs_from_frame(frame: pd.DataFrame) -> JobSet:
 
 def profiles_from_frame(frame: pd.DataFrame, *, unit: str = "steps/s", source: str | None = None) -> ThroughputProfiles:
     """Profiles from a tidy DataFrame workload, [scale_factor,] accelerator, throughput [, source]."""
+    import pandas as pd
+
     known = ("workload", "scale_factor", *MEASURED, "source")
     for name in map(str, frame.columns):
         if name not in known:
             raise UnknownName.among("column", name, known)
-    workload = _axis(frame, "workload", "workload")
-    scale = _scales(frame)
-    gangs, gang_code = np.unique(scale, return_inverse=True)
-    pair_code = workload[1] * len(gangs) + gang_code
-    _, first, sorted_code = np.unique(pair_code, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    keys = [(workload[0][workload[1][at]], int(scale[at])) for at in first[order]]
-    row = np.argsort(order)[sorted_code]
+    names, workload = _axis(frame, "workload", "workload")
+    gangs, gang = np.unique(_scales(frame), return_inverse=True)
+    row, distinct = pd.factorize(workload * len(gangs) + gang)
+    keys = [(names[code // len(gangs)], int(gangs[code % len(gangs)])) for code in distinct]
     types, column = _axis(frame, "accelerator", "accelerator")
-    shown = [f"{name} x{gang}" for name, gang in keys]
-    rates = _spread(frame, row, column, shown, types)
+    rates = _spread(frame, row, column, [f"{name} x{scale}" for name, scale in keys], types)
     return ThroughputProfiles(keys, Labels(types, "accelerator"), rates, unit, source)
 
 
