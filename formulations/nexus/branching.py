@@ -63,9 +63,7 @@ def _expand(search: Search, table: Knapsacks, node: Node, stack: list[Node]) -> 
     if found.artificial > WHOLE or lower >= search.upper:
         return True
     pair = _fractional_pair(master, found)
-    members = tuple(
-        (row, tuple(k for at in items for k in node.items[at])) for row, items in master.columns
-    )
+    members = tuple((row, tuple(k for at in items for k in node.items[at])) for row, items in master.columns)
     if pair is None:
         from formulations.nexus.exact import bins_of
 

@@ -40,7 +40,9 @@ class Relaxation:
 class Master:
     """The covering program, kept in HiGHS and grown column by column; prices are scaled so that the dearest GPU is 1."""
 
-    def __init__(self, table: Knapsacks, items: int, room: go.IntArray, apart: np.ndarray[Any, Any] | None = None) -> None:
+    def __init__(
+        self, table: Knapsacks, items: int, room: go.IntArray, apart: np.ndarray[Any, Any] | None = None
+    ) -> None:
         import highspy
 
         self.table, self.items, self.room, self.apart = table, items, room, apart
@@ -74,7 +76,12 @@ class Master:
             self.columns.append((row, full))
             index = [*full, *(self.items + i for i, t in enumerate(self.limited) if t == kind)]
             self.solver.addCol(
-                float(self.cost[row]), 0.0, highspy.kHighsInf, len(index), np.array(index, np.int32), np.ones(len(index))
+                float(self.cost[row]),
+                0.0,
+                highspy.kHighsInf,
+                len(index),
+                np.array(index, np.int32),
+                np.ones(len(index)),
             )
             new += 1
         return new
@@ -124,9 +131,7 @@ class Master:
 
     def _as_relaxation(self, found: tuple[Any, ...], complete: bool) -> Relaxation:
         x = found[0]
-        return Relaxation(
-            found[3], x[self.items :], found[1], self._nu(found), complete, float(x[: self.items].sum())
-        )
+        return Relaxation(found[3], x[self.items :], found[1], self._nu(found), complete, float(x[: self.items].sum()))
 
     def fix(self, columns: Sequence[int]) -> None:
         """Sets the lower bound of these columns to 1, of all others back to 0 (for diving)."""
@@ -135,9 +140,7 @@ class Master:
         count = self.items + len(self.columns)
         lower = np.zeros(count)
         lower[[self.items + c for c in columns]] = 1.0
-        self.solver.changeColsBounds(
-            count, np.arange(count, dtype=np.int32), lower, np.full(count, highspy.kHighsInf)
-        )
+        self.solver.changeColsBounds(count, np.arange(count, dtype=np.int32), lower, np.full(count, highspy.kHighsInf))
 
 
 def cover(master: Master, columns: Iterable[int], seconds: float) -> tuple[list[int] | None, bool]:

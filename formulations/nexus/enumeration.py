@@ -35,9 +35,7 @@ def all_sets(table: Knapsacks, value: go.FloatArray, least: go.FloatArray) -> li
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _enumerate(
-    duty: Any, weight: Any, memory: Any, limit: Any, value: Any, least: Any, most: int
-) -> Any:
+def _enumerate(duty: Any, weight: Any, memory: Any, limit: Any, value: Any, least: Any, most: int) -> Any:
     m, n = weight.shape
     rows, sets = np.empty(most, np.int64), np.zeros((most, n), np.bool_)
     found, steps = 0, 0
@@ -70,7 +68,11 @@ def _enumerate(
                     paid += value[k]
                 at += 1
                 continue
-            if at >= count and paid >= least[i] and _maximal(order, count, weight[i], memory[i], stack, depth, room, held, limit[i]):
+            if (
+                at >= count
+                and paid >= least[i]
+                and _maximal(order, count, weight[i], memory[i], stack, depth, room, held, limit[i])
+            ):
                 if found == most:
                     return rows, sets, False
                 rows[found] = i

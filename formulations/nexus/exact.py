@@ -23,7 +23,7 @@ import gavelopt as go
 from formulations.nexus.branching import branch_and_price
 from formulations.nexus.columns import Column, Master, Relaxation, cover
 from formulations.nexus.enumeration import all_sets
-from formulations.nexus.greedy import BATCH_RULES, best_fit_decreasing
+from formulations.nexus.greedy import BATCH_RULES, best_fit
 from formulations.nexus.knapsack import repeated_knapsack
 from formulations.nexus.patterns import Knapsacks, knapsacks
 from formulations.nexus.residuals import Bin, Residuals, cost_of, plan_of, residuals_of
@@ -123,7 +123,7 @@ def _start(search: Search) -> None:
     """Step 1. A heuristic that runs out of GPUs is no proof; the search then starts without it."""
     residuals = search.residuals
     starts: list[tuple[str, Callable[[], list[Bin]]]] = [("knapsack", lambda: repeated_knapsack(residuals))]
-    starts += [(f"greedy ({rule})", lambda rule=rule: best_fit_decreasing(residuals, rule)[0]) for rule in BATCH_RULES]  # type: ignore[misc]
+    starts += [(f"greedy ({rule})", lambda rule=rule: best_fit(residuals, rule)[0]) for rule in BATCH_RULES]  # type: ignore[misc]
     for name, build in starts:
         try:
             search.offer(build(), name)
@@ -149,7 +149,8 @@ def _columns(table: Knapsacks, bins: list[Bin]) -> list[Column]:
 
 def _proof(residuals: Residuals, root: Relaxation, unit: float) -> go.PatternPrices:
     sessions = np.zeros(len(residuals.instance.sessions), dtype=np.int64)
-    sessions[residuals.members] = np.floor(root.y * unit / 1e6 * FINE)
+    # no price is 0, so that the judge's search has to cover every session
+    sessions[residuals.members] = np.maximum(np.floor(root.y * unit / 1e6 * FINE), 1.0)
     types = np.zeros(residuals.types, dtype=np.int64)
     types[: len(root.nu)] = np.ceil(root.nu * unit / 1e6 * FINE)
     return go.PatternPrices(sessions=sessions, types=types)

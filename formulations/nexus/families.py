@@ -18,6 +18,7 @@ import numpy as np
 
 import gavelopt as go
 
+
 @dataclass(frozen=True)
 class Family:
     """Ranges: rate_rps, slo_ms, and alone = l(1) / SLO; grows_ms caps what one more request adds to a batch."""

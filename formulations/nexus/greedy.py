@@ -25,7 +25,7 @@ import numpy as np
 from numba import njit
 
 import gavelopt as go
-from formulations.nexus.residuals import Bin, Residuals, plan_of, residuals_of
+from formulations.nexus.residuals import EXACT, Bin, Residuals, plan_of, residuals_of
 
 BATCH_RULES = ("paper", "repository")
 
@@ -33,12 +33,17 @@ BATCH_RULES = ("paper", "repository")
 def greedy(problem: go.Problem, batch_rule: str = "paper") -> go.Answer:
     """Saturate, then best-fit decreasing. batch_rule: ``paper`` or ``repository``."""
     phase, residuals = residuals_of(problem)
-    bins, notes = best_fit_decreasing(residuals, batch_rule)
+    bins, notes = best_fit(residuals, batch_rule)
     return go.Answer(np.zeros(0), plan=plan_of(phase, residuals, bins), notes=notes)
 
 
-def best_fit_decreasing(residuals: Residuals, batch_rule: str = "paper") -> tuple[list[Bin], tuple[str, ...]]:
-    """The bins of the second phase, and how often the paper's rule left a case open."""
+def best_fit(
+    residuals: Residuals, batch_rule: str = "paper", order: go.IntArray | None = None
+) -> tuple[list[Bin], tuple[str, ...]]:
+    """The bins of the second phase, and how often the paper's rule left a case open.
+
+    order: the residuals in the order of placing; by falling occupancy where it is None.
+    """
     if batch_rule not in BATCH_RULES:
         raise go.UnknownName.among("batch rule", batch_rule, BATCH_RULES)
     if not len(residuals):
@@ -46,8 +51,9 @@ def best_fit_decreasing(residuals: Residuals, batch_rule: str = "paper") -> tupl
     duty, latency, cases = _alone(residuals, batch_rule)
     weighed = np.where(duty > 0, residuals.price[None, :] * latency / np.maximum(duty, 1), np.inf)
     home = np.argmin(weighed, axis=1)
-    alone = np.take_along_axis(latency / np.maximum(duty, 1), home[:, None], axis=1)[:, 0]
-    order = np.argsort(-alone, kind="stable")
+    if order is None:
+        alone = np.take_along_axis(latency / np.maximum(duty, 1), home[:, None], axis=1)[:, 0]
+        order = np.argsort(-alone, kind="stable")
     preference = np.argsort(weighed, axis=1, kind="stable")
     placed, gpu_type, gpu_duty = _merge(
         order, duty, preference, residuals.room, residuals.memory_limit, *residuals.tables
@@ -73,7 +79,7 @@ def _alone(residuals: Residuals, batch_rule: str) -> tuple[go.IntArray, go.IntAr
         if curve is None or within == 0:
             continue
         l, rate = curve.latency_us[:within], int(residuals.rate[k])
-        lasts = np.arange(within + 1) * 10**12 // rate  # lasts[b] = b / r
+        lasts = np.arange(within + 1) * EXACT // rate  # lasts[b] = b / r
         fitting = np.flatnonzero(lasts[1:] + l <= budget)
         if batch_rule == "paper" and not len(fitting):
             duty[k, t], latency[k, t] = budget - l[0], l[0]
@@ -109,7 +115,16 @@ def _at(q: int, duty: int, start: Any, lasts: Any) -> int:
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _merge(
-    order: Any, duty: Any, preference: Any, room: Any, limit: Any, start: Any, lasts: Any, latency: Any, memory: Any, budget: Any
+    order: Any,
+    duty: Any,
+    preference: Any,
+    room: Any,
+    limit: Any,
+    start: Any,
+    lasts: Any,
+    latency: Any,
+    memory: Any,
+    budget: Any,
 ) -> Any:
     n, types = duty.shape
     room = room.copy()
@@ -158,5 +173,3 @@ def _merge(
         first[best] = k
         placed[k] = best
     return placed, gpu_type, gpu_duty
-
-

@@ -81,9 +81,7 @@ def _fill(residuals: Residuals, members: go.IntArray, value: go.FloatArray) -> l
     return found
 
 
-def _fullest(
-    table: Knapsacks, waiting: go.FloatArray, room: go.IntArray
-) -> tuple[float, int, tuple[int, ...]] | None:
+def _fullest(table: Knapsacks, waiting: go.FloatArray, room: go.IntArray) -> tuple[float, int, tuple[int, ...]] | None:
     """The set of highest value per price among all rows of types that still have GPUs."""
     best: tuple[float, int, tuple[int, ...]] | None = None
     for t in np.unique(table.kind):

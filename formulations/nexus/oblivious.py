@@ -20,9 +20,7 @@ def batch_oblivious(problem: go.Problem) -> go.Answer:
     instance, room = residuals.instance, residuals.room.copy()
     bins: list[Bin] = []
     for k, session in enumerate(residuals.members):
-        fitting = [
-            t for t in np.flatnonzero(room > 0) if instance.peak_rps[session, t] * 1e6 >= residuals.rate[k]
-        ]
+        fitting = [t for t in np.flatnonzero(room > 0) if instance.peak_rps[session, t] * 1e6 >= residuals.rate[k]]
         if not fitting:
             raise go.SolverError(f"no GPU of its own left for session {instance.sessions.names[int(session)]!r}")
         t = min(fitting, key=lambda t: int(residuals.price[t]))

@@ -67,7 +67,9 @@ def knapsacks(residuals: Residuals, members: go.IntArray | None = None) -> Knaps
         parts.append((np.full(int(kept.sum()), t), duty[kept], weight[kept], memory[kept]))
     if not parts:
         none = np.zeros(0, dtype=np.int64)
-        return Knapsacks(none, none, np.zeros((0, len(chosen)), np.int64), np.zeros((0, len(chosen)), np.int64), none, none)
+        return Knapsacks(
+            none, none, np.zeros((0, len(chosen)), np.int64), np.zeros((0, len(chosen)), np.int64), none, none
+        )
     kind, duty, weight, memory = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Knapsacks(kind, duty, weight, memory, residuals.price[kind], residuals.memory_limit[kind])
 

@@ -36,7 +36,15 @@ def best_sets(
     m, n = knapsacks.weight.shape
     pairs = np.zeros((n, n), dtype=np.bool_) if apart is None else apart
     excess, chosen, complete = _search(
-        knapsacks.duty, knapsacks.weight, knapsacks.memory, knapsacks.limit, value, target, share, pairs, apart is not None
+        knapsacks.duty,
+        knapsacks.weight,
+        knapsacks.memory,
+        knapsacks.limit,
+        value,
+        target,
+        share,
+        pairs,
+        apart is not None,
     )
     rows = np.flatnonzero(excess > 0)
     rows = rows[np.argsort(-excess[rows], kind="stable")]

@@ -22,7 +22,9 @@ import gavelopt as go
 UNLIMITED = 1 << 60
 EXACT = 10**12  # b / r in microseconds is b x 10^12 / (microrequests per second)
 
-Bin = tuple[int, int, tuple[int, ...]]  # one GPU: (type, duty cycle in microseconds, sessions by position in ``members``)
+Bin = tuple[
+    int, int, tuple[int, ...]
+]  # one GPU: (type, duty cycle in microseconds, sessions by position in ``members``)
 
 
 @dataclass(frozen=True, eq=False)

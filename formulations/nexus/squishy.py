@@ -54,7 +54,9 @@ METHODS = (
         ("profile_multiplier", "network_ms"),
     ),
     go.Method("knapsack", late("knapsack:knapsack"), "heuristic", "repeatedly the fullest GPU over all cycles"),
-    go.Method("batch_oblivious", late("oblivious:batch_oblivious"), "heuristic", "no sharing: GPUs in whole per session"),
+    go.Method(
+        "batch_oblivious", late("oblivious:batch_oblivious"), "heuristic", "no sharing: GPUs in whole per session"
+    ),
     go.Method("cpsat", late("compact_cpsat:cpsat"), "exact", "one compact model for CP-SAT, a cross-check"),
     go.Method("milp", late("compact_milp:milp"), "exact", "one compact model for HiGHS, a cross-check of unsplit"),
 )

@@ -47,7 +47,7 @@ def judge_plan(
         words = ", ".join(f"{c.name} by {c.residual:.3g} at {c.worst}" for c in broken)
         return Verdict("failed", None, None, None, None, checks, f"the answer violates {words}")
     value = float(Fraction(int(plan.per_type @ instance.price(minimise)), MICRO))
-    bounds = packing_bounds(instance, minimise, variant, multipliers)
+    bounds = packing_bounds(instance, minimise, variant, multipliers, value)
     name, bound = max(bounds.items(), key=lambda item: item[1])
     gap = relative_gap(value, bound)
     status = "optimal" if gap is not None and gap <= tolerance else "bounded"

@@ -6,15 +6,16 @@ With c_t the price of a GPU of type t, T_kt = max b / l_kt(b) its peak rate for 
     occupancy     sum_k phi_k(r_k),   phi_k(r) = min over t, b of  c_t max( l(b) / (L_k - l(b)),  r l(b) / b )
                   (a batch b needs a cycle of at most L - l(b), so it takes that share of the GPU however low the rate;
                   phi(r) / r never rises, so splitting a rate cannot beat it)
-    pattern       any prices pi_k >= 0 of serving r_k on one GPU and nu_t >= 0 of a GPU of a type in short supply:
-                  theta ( sum_k pi_k - sum_t nu_t N_t ),   theta = min(1, min_t c_t / (z_t - nu_t)),
-                  z_t = the dearest set of sessions that fits one GPU of type t  (duality; Farley's scaling)
+    pattern       any prices pi_k >= 0 of serving r_k on one GPU and nu_t >= 0 of a GPU of a type in short supply, with
+                  sum_{k in S} pi_k <= c_t + nu_t  for every set S that fits a GPU of type t:   sum_k pi_k - sum_t nu_t N_t
+                  (prices that are too high are scaled down until they satisfy this, as Farley does)
+    search        with the same prices: no choice of sets is cheaper than the plan (packing_search.py)
 
 ``unsplit`` adds the whole GPUs of the first phase and takes r_k to be the residuals. Whatever the bound, a value is a sum
 of prices c_t, so it may be rounded up to their greatest common divisor: to whole GPUs.
 
-Nobody's z_t is trusted: it is computed here in integers, for every cycle length that can matter, by a dynamic program
-over non-dominated (time, price) states that drops what can no longer exceed c_t.
+Nobody's prices are trusted: the dearest set is found here in whole numbers, for every cycle length that can matter
+(packing_knapsacks.py).
 """
 
 from __future__ import annotations
@@ -25,12 +26,13 @@ from fractions import Fraction
 import numpy as np
 
 from gavelopt.judge.certify import Multipliers
-from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
-from gavelopt.model.packing import MICRO, UNLIMITED, PackingInstance
+from gavelopt.judge.packing_knapsacks import knapsacks_of
+from gavelopt.judge.packing_search import nothing_cheaper
+from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.packing import MICRO, PackingInstance
 from gavelopt.model.packing_plan import saturate
 
 FINE = 1000  # prices of a proof are whole thousandths of a price unit
-MOST_STATES = 2_000_000  # beyond this the fractional bound is taken instead: weaker, never false
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,16 +47,22 @@ class PatternPrices(Multipliers):
 
 
 def packing_bounds(
-    instance: PackingInstance, minimise: str = "gpus", variant: str = "unsplit", proof: Multipliers | None = None
+    instance: PackingInstance,
+    minimise: str = "gpus",
+    variant: str = "unsplit",
+    proof: Multipliers | None = None,
+    cost: float | None = None,
 ) -> dict[str, float]:
     """Every bound that can be recomputed, by name, rounded up to what a plan can cost.
 
     Args:
         minimise: ``gpus`` or ``cost`` (price per hour). variant: ``unsplit``, or ``split`` (``online`` counts as split).
         proof: prices for the pattern bound (``unsplit`` only).
+        cost: of a plan that might be optimal; the search bound is then tried where the others leave a gap.
     """
     price = instance.price(minimise)
     rate, base = instance.sessions.rate_urps, 0
+    step = max(int(np.gcd.reduce(price)), 1)
     if variant == "unsplit":
         phase = saturate(instance, price)
         rate, base = phase.residual_urps, int((phase.whole @ price).sum())
@@ -63,9 +71,18 @@ def packing_bounds(
         "occupancy": base + _guarded(float(occupancy(instance, price, rate).sum())),
     }
     if variant == "unsplit" and isinstance(proof, PatternPrices) and proof.sessions is not None:
-        found["pattern"] = base + pattern_bound(instance, price, rate, phase.whole.sum(axis=0), proof)
-    step = int(np.gcd.reduce(price)) if len(price) else 1
-    return {name: float(Fraction(_round_up(value, max(step, 1)), MICRO)) for name, value in found.items()}
+        left = np.maximum(instance.count - phase.whole.sum(axis=0), 0.0)
+        prices = sound(instance, price, rate, proof)
+        scarce = sum(int(nu) * int(n) for nu, n in zip(prices.scarce, left, strict=True) if nu > 0)
+        dual = int(prices.pays.sum()) - scarce
+        found["pattern"] = base + Fraction(dual, FINE)
+        reached = max(_round_up(value, step) for value in found.values())
+        target = None if cost is None else round(cost * MICRO)
+        if target is not None and reached < target:
+            budget = (target - step - base) * FINE - dual
+            if nothing_cheaper(instance, rate, prices.pays, price * FINE + prices.scarce, budget):
+                found["search"] = target
+    return {name: float(Fraction(_round_up(value, step), MICRO)) for name, value in found.items()}
 
 
 def _guarded(value: float) -> float:
@@ -99,129 +116,29 @@ def occupancy(instance: PackingInstance, price: IntArray, rate: IntArray) -> Flo
     return np.where(np.isfinite(found), found, 0.0)
 
 
-def pattern_bound(
-    instance: PackingInstance, price: IntArray, rate: IntArray, taken: IntArray, proof: PatternPrices
-) -> Fraction:
-    """The bound that the prices prove on the cost of the residuals, in millionths; see the head of this file."""
+@dataclass(frozen=True, eq=False)
+class SoundPrices:
+    """Prices that no GPU exceeds: pays (K,) per session, scarce (R,) per GPU of a limited type; whole billionths."""
+
+    pays: IntArray
+    scarce: IntArray
+
+
+def sound(instance: PackingInstance, price: IntArray, rate: IntArray, proof: PatternPrices) -> SoundPrices:
+    """The proof's prices, scaled down until no set that fits a GPU is worth more than that GPU."""
     assert proof.sessions is not None
     pays = np.where(rate > 0, np.maximum(proof.sessions, 0), 0).astype(np.int64)
     scarce = np.zeros(len(price), dtype=np.int64) if proof.types is None else np.maximum(proof.types, 0)
-    total, theta = int(pays.sum()), Fraction(1)
+    scarce = np.where(np.isfinite(instance.count), scarce, 0).astype(np.int64)
+    theta = Fraction(1)
     for t in range(len(price)):
-        if np.isfinite(instance.count[t]):
-            total -= int(scarce[t]) * max(int(instance.count[t] - taken[t]), 0)
-        else:
-            scarce = np.where(np.arange(len(price)) == t, 0, scarce)
-        allowed = int(price[t]) * FINE + int(scarce[t])
-        dearest = dearest_pattern(instance, rate, pays, t, allowed)
-        if dearest > allowed:
-            theta = min(theta, Fraction(int(price[t]) * FINE, dearest - int(scarce[t])))
-    return max(theta * Fraction(total, FINE), Fraction(0))
-
-
-def duty_rows(instance: PackingInstance, rate: IntArray, members: IntArray, accelerator: int) -> tuple[IntArray, ...]:
-    """Cycle lengths d that suffice on one type, the time and the memory each member then takes.
-
-    A longer cycle at the same batches only helps, so d matters only where a batch would grow, d = b / r, or where an
-    objective binds, d = L - l(b). Returns d (m,), time (m, n) and memory (m, n); time is -1 where d + l > L.
-    """
-    longest, curves, lengths = [], [], []
-    for k in members:
-        curve, budget = instance.curve(int(k), accelerator), int(instance.budget_us[k, accelerator])
-        within = int(curve.largest_within(budget // 2)) if curve is not None else 0
-        batches = np.arange(1, within + 1)
-        last = np.zeros(0, dtype=np.int64) if curve is None else batches * (MICRO * MICRO) // int(rate[k])
-        longest.append(last)
-        curves.append(curve)
-        if curve is not None and within:
-            latency = curve.latency_us[:within]
-            lengths.extend([last[last + latency <= budget], budget - latency])
-    d = np.unique(np.concatenate(lengths)) if lengths else np.zeros(0, dtype=np.int64)
-    time, memory = np.full((len(d), len(members)), -1), np.zeros((len(d), len(members)), dtype=np.int64)
-    for column, (k, last, curve) in enumerate(zip(members, longest, curves, strict=True)):
-        batch = np.searchsorted(last, d)  # the smallest b with b / r >= d, less one
-        some = np.flatnonzero(batch < len(last))
-        if curve is None or not len(some):
-            continue
-        taken = curve.latency_us[batch[some]]
-        fits = d[some] + taken <= instance.budget_us[k, accelerator]
-        time[some[fits], column] = taken[fits]
-        memory[some[fits], column] = curve.memory_bytes[batch[some[fits]]]
-    return d, time, memory
-
-
-def dearest_pattern(instance: PackingInstance, rate: IntArray, pays: IntArray, accelerator: int, allowed: int) -> int:
-    """The largest total price of sessions that fit one GPU of this type, or ``allowed`` where none exceeds it."""
-    members = np.flatnonzero((pays > 0) & (rate > 0))
-    if not len(members):
-        return allowed
-    d, time, memory = duty_rows(instance, rate, members, accelerator)
-    limit = int(instance.memory_bytes[accelerator])
-    return _Knapsacks(d, time, memory if limit < UNLIMITED else None, limit, pays[members]).beyond(allowed)
-
-
-class _Knapsacks:
-    """One 0/1 knapsack for every cycle length, solved side by side in whole numbers."""
-
-    def __init__(self, d: IntArray, time: IntArray, memory: IntArray | None, limit: int, pays: IntArray) -> None:
-        value = np.where(time > 0, pays[None, :], 0)
-        time = np.where(time > 0, time, 1)
-        order = np.argsort(-(value / time), axis=1, kind="stable")
-        self.d, self.limit = d, limit
-        self.time, self.value = np.take_along_axis(time, order, axis=1), np.take_along_axis(value, order, axis=1)
-        self.memory = None if memory is None else np.take_along_axis(memory, order, axis=1)
-        start = np.zeros((len(d), 1), dtype=np.int64)
-        self.time_before = np.hstack([start, np.cumsum(self.time, axis=1)])
-        self.value_before = np.hstack([start, np.cumsum(self.value, axis=1)])
-        self.stride = int(self.time_before[:, -1].max(initial=0) + d.max(initial=0) + 2)
-        self.flat = (self.time_before + np.arange(len(d))[:, None] * self.stride).ravel()
-
-    def fractional(self, row: IntArray, item: int, room: IntArray) -> IntArray:
-        """The most that items from ``item`` on can pay in ``room``, one of them cut: an upper bound."""
-        width = self.time.shape[1]
-        target = self.time_before[row, item] + room
-        last = np.searchsorted(self.flat, row * self.stride + target, side="right") - row * (width + 1) - 1
-        whole = self.value_before[row, last] - self.value_before[row, item]
-        cut = np.minimum(last, width - 1)
-        part = (target - self.time_before[row, last]) * self.value[row, cut] // self.time[row, cut]
-        return np.asarray(whole + np.where(last < width, part, 0))
-
-    def beyond(self, allowed: int) -> int:
-        """The optimum over all rows where it exceeds ``allowed``, else ``allowed``."""
-        row = np.arange(len(self.d))
-        row = row[self.fractional(row, 0, self.d) > allowed]
-        used, paid, held = (np.zeros(len(row), dtype=np.int64) for _ in range(3))
-        best = allowed
-        for item in range(self.time.shape[1]):
-            if not len(row):
-                break
-            takes = used + self.time[row, item] <= self.d[row]
-            if self.memory is not None:
-                takes &= held + self.memory[row, item] <= self.limit
-            more = row[takes]
-            row = np.concatenate([row, more])
-            used, paid = (
-                np.concatenate([a, a[takes] + b[more, item]]) for a, b in ((used, self.time), (paid, self.value))
-            )
-            extra = np.zeros(len(more), dtype=np.int64) if self.memory is None else self.memory[more, item]
-            held = np.concatenate([held, held[takes] + extra])
-            best = max(best, int(paid.max(initial=0)))
-            reach = paid + self.fractional(row, item + 1, self.d[row] - used)
-            if len(row) > MOST_STATES:
-                return max(best, int(reach.max()))
-            keep = reach > best
-            row, used, paid, held = row[keep], used[keep], paid[keep], held[keep]
-            if self.memory is None and len(row):
-                kept = _undominated(row, used, paid)
-                row, used, paid, held = row[kept], used[kept], paid[kept], held[kept]
-        return best
-
-
-def _undominated(row: IntArray, used: IntArray, paid: IntArray) -> IntArray:
-    """States of which no other in the same row takes less time and pays as much."""
-    order = np.lexsort((-paid, used, row))
-    step = int(paid.max()) + 1
-    level = row[order] * step + paid[order]
-    before = np.append(-1, np.maximum.accumulate(level)[:-1])
-    better: BoolArray = level > np.maximum(before, row[order] * step - 1)
-    return np.asarray(order[better])
+        own, rent = int(price[t]) * FINE, int(scarce[t])
+        dearest = knapsacks_of(instance, rate, pays, t).beyond(own + rent)
+        if dearest > own + rent:
+            theta = min(theta, Fraction(own, dearest - rent))
+    if theta == 1:
+        return SoundPrices(pays, scarce)
+    return SoundPrices(
+        np.array([int(theta * int(pay)) for pay in pays], dtype=np.int64),
+        np.array([int(-(-theta * int(nu) // 1)) for nu in scarce], dtype=np.int64),
+    )

@@ -1,0 +1,79 @@
+"""Is there a cheaper packing? A search that the judge makes by itself, guided by prices that it has found sound.
+
+Let pi_k be sound prices (no set that fits a GPU of type t is worth more than c_t + nu_t) and z = sum pi - sum nu N their
+bound. For any packing by maximal sets S_p that covers every session, each session k covered n_k >= 1 times,
+
+    cost - z  >=  sum_p ( c_p + nu_p - sum_{k in S_p} pi_k )  +  sum_k (n_k - 1) pi_k,      every term >= 0
+
+A packing cheaper than the plan therefore uses only sets whose own term is within the budget  cost - step - z, and all its
+terms together stay within it. Those sets are listed, and a depth-first search over the session with the fewest sets left
+shows that no choice of them covers everybody within the budget. Sessions without a price need not be covered (that only
+makes packings cheaper), and limits of types are left aside (likewise): what is proved holds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gavelopt.judge.packing_knapsacks import knapsacks_of
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
+from gavelopt.model.packing import PackingInstance
+
+MOST_SETS = 20_000
+MOST_STEPS = 100_000
+
+
+def nothing_cheaper(instance: PackingInstance, rate: IntArray, pays: IntArray, allowed: IntArray, budget: int) -> bool:
+    """True where the search proves that no packing stays within ``budget``; False where it finds one or gives up.
+
+    allowed: (R,) c_t + nu_t. All in whole billionths.
+    """
+    if budget < 0:
+        return True
+    masks, slack = [], []
+    for t in range(len(allowed)):
+        found = knapsacks_of(instance, rate, pays, t)
+        sets = found.sets_worth(int(allowed[t]) - budget)
+        if sets is None or sum(map(len, masks)) + len(sets[0]) > MOST_SETS:
+            return False
+        masks.append(sets[0])
+        slack.append(int(allowed[t]) - sets[1])
+    members = np.flatnonzero((pays > 0) & (rate > 0))
+    inside = (np.concatenate(masks)[:, None] >> np.arange(len(members))[None, :]) & 1 == 1
+    return _Cover(inside, np.concatenate(slack), pays[members]).impossible(budget)
+
+
+class _Cover:
+    """Depth-first search for sets that cover every member with a total slack within a budget.
+
+    Prices are below 2^53 in all, so floating point adds them exactly.
+    """
+
+    def __init__(self, inside: BoolArray, slack: IntArray, pays: IntArray) -> None:
+        self.inside, self.slack, self.pays = (
+            inside.astype(np.float64),
+            slack.astype(np.float64),
+            pays.astype(np.float64),
+        )
+        self.steps = 0
+
+    def impossible(self, budget: int) -> bool:
+        everything = np.arange(len(self.slack))
+        return self._no_cover(np.ones(len(self.pays), dtype=np.bool_), everything, self.slack, float(budget))
+
+    def _no_cover(self, missing: BoolArray, sets: IntArray, total: FloatArray, budget: float) -> bool:
+        """No choice among ``sets`` covers the ``missing`` members; total is what each set takes off the budget now."""
+        self.steps += 1
+        if not missing.any() or self.steps > MOST_STEPS:
+            return False
+        sets, total = sets[total <= budget], total[total <= budget]
+        holders = np.where(missing, self.inside[sets].sum(axis=0), np.inf)
+        rarest = int(np.argmin(holders))
+        order = np.argsort(total, kind="stable")
+        for at in order[self.inside[sets[order], rarest] > 0]:
+            chosen = self.inside[sets[at]] > 0
+            again = self.inside[sets] @ np.where(chosen & missing, self.pays, 0.0)
+            if not self._no_cover(missing & ~chosen, sets, total + again, budget - float(total[at])):
+                return False
+            total[at] = np.inf  # every cover with this set has been ruled out
+        return True
