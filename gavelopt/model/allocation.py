@@ -48,8 +48,8 @@ class Allocation:
         if len(set(rows)) < len(rows):
             twice = next(name for at, name in enumerate(frame.index) if rows[at] in rows[:at])
             raise InputError(f"job {str(twice)!r} stands twice in the allocation", rule="one row a job")
-        values = as_floats(frame.loc[:, types].to_numpy(dtype=object, na_value=np.nan), "fractions of time")
-        values = np.where(np.isnan(values), 0.0, values)
+        chosen = frame.loc[:, types].astype(object)
+        values = as_floats(chosen.where(chosen.notna(), 0.0).to_numpy(), "fractions of time")
         if np.isinf(values).any():
             row, column = (int(at[0]) for at in np.nonzero(np.isinf(values)))
             raise InputError(
