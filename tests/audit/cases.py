@@ -40,3 +40,8 @@ def measured(
         accelerators=plain.types,
         cost_per_hour=(2.48, 1.46, 0.9),
     )
+
+
+def said(subject: object) -> str:
+    """What ``print`` shows, in one line: terminals break sentences where they like."""
+    return " ".join(str(subject).split())

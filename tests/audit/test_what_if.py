@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gavelopt as go
-from tests.audit.cases import TABLES, measured, two_types
+from tests.audit.cases import TABLES, measured, said, two_types
 
 POLICIES = ("max_sum", "max_min", "makespan", "ftf", "proportional_fairness", "power_mean", "water_filling")
 
@@ -40,7 +40,7 @@ def test_the_forecast_is_exact_for_a_little_more() -> None:
     assert answer.forecast == pytest.approx(11.5)
     assert answer.change_per_dollar == pytest.approx(0.2)
     json.dumps(answer.to_dict(), allow_nan=False)
-    text = str(answer)
+    text = said(answer)
     assert "max_sum with +0.5 fast" in text
     assert "1 faster, 0 slower" in text
 
@@ -73,7 +73,7 @@ def test_a_frontier_rises_and_bends_down(shared_data: Path, table: str) -> None:
     assert (slope <= price[:-1] + 1e-9).all()
     assert (slope >= price[1:] - 1e-9).all()
     assert list(curve.to_frame().index) == counts
-    assert "max_min against the count of v100" in str(curve)
+    assert "max_min against the count of v100" in said(curve)
     json.dumps(curve.to_dict(), allow_nan=False)
 
 
@@ -90,7 +90,7 @@ def test_a_count_without_an_answer_is_a_point_with_its_reason() -> None:
     assert (curve[0].status, curve[0].value) == ("infeasible", None)
     assert "can run on no type" in curve[0].message
     assert curve[1].status == "optimal"
-    assert "infeasible" in str(curve)
+    assert "infeasible" in said(curve)
 
 
 def test_mistakes_are_named() -> None:
