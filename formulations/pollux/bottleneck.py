@@ -62,6 +62,8 @@ class Ladder:
         for kind in range(len(self.question.instance.cluster)):
             for spread in (False, True):
                 columns = np.flatnonzero((ways.type == kind) & (ways.spread == spread))  # by rising GPUs
+                if not len(columns):
+                    continue
                 rows = np.flatnonzero(reach[:, columns].any(axis=1))
                 useful[rows, columns[reach[:, columns].argmax(axis=1)[rows]]] = 1.0
         stays = np.nan_to_num(speedups.kept, nan=-np.inf) >= level
@@ -171,7 +173,7 @@ def _program(ladder: Ladder, steps: list[tuple[float, int]]) -> Program:
     """Maximise the jobs that reach the last level; at least m_k reach t_k."""
     structure, question = ladder.structure, ladder.question
     ways, x = question.speedups.ways, np.nan_to_num(question.speedups.of, nan=-np.inf)
-    program = Program(list(structure.limit), [-np.inf] * len(structure.limit))
+    program = Program.over(structure)
     served = [program.row(np.inf, float(number)) for _, number in steps]
     useful = [ladder.options(level) for level, _ in steps]
     across: dict[tuple[int, int], int] = {}

@@ -4,7 +4,7 @@ At the optimal duals of the relaxation (``master.py``) every option of job j has
 uses an option of loss l is worth at most the relaxation less l. So the program is solved over the options of loss <= reach
 only; if its value is within ``reach`` of the relaxation nothing outside can be better, and otherwise reach grows.
 
-    maximise  sum_j sum_o (u_jo - w_j) x_jo
+    maximise  sum_j sum_o (u_jo - w_j) x_jo        (w_j only where w_j > reach: those jobs cannot get nothing)
     subject to the rows of ``structure.py``, with one row more for each number of GPUs across nodes
                sum_j x_(j, K across) <= sum_d y_Kd                  y_Kd jobs of K GPUs that fall into the parts d
                x binary, y and z whole
@@ -30,11 +30,15 @@ from formulations.pollux.question import KEEP
 from formulations.pollux.structure import Structure
 
 GROWTH = 4.0
+ROUNDING = 1e-9  # loss that arithmetic alone can show
 
 
 @dataclass(eq=False)
 class Program:
-    """Columns in triplets; every column has a cost, an upper bound and a meaning."""
+    """Columns in triplets; every column has a cost, an upper bound and a meaning.
+
+    spans, offers: {(type, f): row}, see ``add_spans``; empty where distributed jobs keep apart.
+    """
 
     rows: list[float]
     lower: list[float]
@@ -42,6 +46,16 @@ class Program:
     top: list[float] = field(default_factory=list)
     meaning: list[tuple[Any, ...]] = field(default_factory=list)
     entries: list[tuple[int, int, float]] = field(default_factory=list)
+    spans: dict[tuple[int, int], int] = field(default_factory=dict)
+    offers: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    @classmethod
+    def over(cls, structure: Structure) -> Program:
+        """The rows of a structure, without columns."""
+        program = cls(list(structure.limit), [-np.inf] * len(structure.limit))
+        if not structure.question.apart:
+            add_spans(program, structure)
+        return program
 
     def column(self, cost: float, top: float, meaning: tuple[Any, ...], entries: Sequence[tuple[int, float]]) -> None:
         """Add a column."""
@@ -69,47 +83,43 @@ def solve_integer(master: Master, reach: float, most: float, seconds: float) -> 
     value, bound = -np.inf, master.value
     while True:
         reach = min(reach, most)
-        program = build(master, reach)
+        served = np.where(master.dual[: len(master.gain)] > reach, master.dual[: len(master.gain)], 0.0)
+        program = build(master, reach, served)
         found, ceiling = run(program, deadline - time.perf_counter())
-        bound = min(bound, max(ceiling + _offset(master), master.value - reach))
-        if found is not None and found[0] + _offset(master) > value:
-            value = found[0] + _offset(master)
+        bound = min(bound, max(ceiling + float(served.sum()), master.value - reach))
+        if found is not None and found[0] + float(served.sum()) > value:
+            value = found[0] + float(served.sum())
             plan = decode(master.structure, counts_of(program, found[1]))
         if master.value - value <= reach or reach >= most or time.perf_counter() >= deadline:
             return plan, bound
         reach *= GROWTH
 
 
-def _offset(master: Master) -> float:
-    return float(master.dual[: len(master.gain)].sum())
-
-
-def build(master: Master, reach: float) -> Program:
-    """The program over the options of loss <= reach."""
-    structure, jobs = master.structure, len(master.gain)
-    worth = master.dual[:jobs]
+def build(master: Master, reach: float, served: go.FloatArray) -> Program:
+    """The program over the options of loss <= reach. served: (J,) w_j of the jobs that must get something, 0 for others."""
+    structure = master.structure
+    worth = master.dual[: len(master.gain)]
     pay, _ = master.option_prices()
     loss = worth[:, None] - (master.gain - pay)
-    program = Program(list(structure.limit), [-np.inf] * len(structure.limit))
-    for job in np.flatnonzero(worth > reach).tolist():
-        program.lower[job] = 1.0  # this job cannot afford to get nothing
-    _options(program, master, loss, reach)
+    program = Program.over(structure)
+    for job in np.flatnonzero(served > 0).tolist():
+        program.lower[job] = 1.0
+    _options(program, master, loss, reach, served)
     for job in np.flatnonzero(np.isfinite(master.kept)).tolist():
         entries = structure.keep_entries(job)
         paid = sum(master.dual[row] * amount for row, amount in entries)
         if worth[job] - (master.kept[job] - paid) <= reach:
-            program.column(float(master.kept[job] - worth[job]), 1.0, ("keep", job), [(job, 1.0), *entries])
+            program.column(float(master.kept[job] - served[job]), 1.0, ("keep", job), [(job, 1.0), *entries])
     add_fillings(program, structure)
     return program
 
 
-def _options(program: Program, master: Master, loss: go.FloatArray, reach: float) -> None:
+def _options(program: Program, master: Master, loss: go.FloatArray, reach: float, served: go.FloatArray) -> None:
     """Columns of the configurations, and of the decompositions of those across nodes."""
     structure = master.structure
     ways = structure.question.speedups.ways
-    worth = master.dual[: len(master.gain)]
     needs: dict[tuple[int, int], tuple[int, float]] = {}  # (type, GPUs) -> row, least loss
-    for job, way in zip(*np.nonzero(loss <= reach), strict=True):
+    for job, way in zip(*np.nonzero(loss <= reach + ROUNDING), strict=True):
         kind, gpus = int(ways.type[way]), int(ways.gpus[way])
         if ways.spread[way]:
             row, least = needs.get((kind, gpus)) or (program.row(0.0), np.inf)
@@ -117,11 +127,11 @@ def _options(program: Program, master: Master, loss: go.FloatArray, reach: float
             entries = [(row, 1.0)]
         else:
             entries = structure.demand_entries(kind, (gpus,))
-        cost = float(master.gain[job, way] - worth[job])
+        cost = float(master.gain[job, way] - served[job])
         program.column(cost, 1.0, ("option", int(job), int(way)), [(int(job), 1.0), *entries])
     for (kind, gpus), (row, least) in needs.items():
         price = master.dual[structure.part[kind]]
-        add_parts(program, structure, kind, gpus, row, price, reach - least)
+        add_parts(program, structure, kind, gpus, row, price, reach - least + ROUNDING)
 
 
 def add_parts(
@@ -137,16 +147,36 @@ def add_parts(
         choices = list(decompositions(gpus, whole, price, least + slack))
     else:
         choices = [(1,) * gpus]  # parts are counted in GPUs: any decomposition stands for all
+    spans = [(at, -1.0) for (k, _), at in program.spans.items() if k == kind]
     for parts in choices:
         demand = structure.demand_entries(kind, parts)
-        program.column(0.0, float(structure.jobs), ("parts", kind, gpus, parts), [(row, -1.0), *demand])
+        program.column(0.0, float(structure.jobs), ("parts", kind, gpus, parts), [(row, -1.0), *demand, *spans])
 
 
 def add_fillings(program: Program, structure: Structure) -> None:
     """Columns for what the nodes of each class may hold."""
     for at, filling in structure.supply:
+        c = structure.classes[at]
         entries = structure.supply_entries(at, filling)
-        program.column(0.0, float(len(structure.classes[at].nodes)), ("filling", at, filling), entries)
+        entries += [(row, float(filling.part)) for (k, _), row in program.spans.items() if k == c.kind]
+        if (c.kind, filling.part) in program.offers:
+            entries.append((program.offers[c.kind, filling.part], 1.0))
+        program.column(0.0, float(len(c.nodes)), ("filling", at, filling), entries)
+
+
+def add_spans(program: Program, structure: Structure) -> None:
+    """Where distributed jobs share nodes: every one of them finds a GPU outside any single node.
+
+    With b_f = 1 if some node of the type leaves them f GPUs:  (GPUs left on all nodes) - f >= number of distributed jobs.
+    That and enough GPUs in all is what it takes to put each of them on two nodes at least (max-flow, min-cut).
+    """
+    for kind, size in enumerate(structure.size):
+        much = float(structure.jobs + size)
+        nodes = float(sum(len(c.nodes) for c in structure.classes if c.kind == kind))
+        for f in range(1, size + 1):
+            program.spans[kind, f] = program.row(np.inf, f - much)
+            program.offers[kind, f] = program.row(0.0)
+            program.column(0.0, 1.0, ("offers", kind, f), [(program.spans[kind, f], -much), (program.offers[kind, f], -nodes)])
 
 
 def run(program: Program, seconds: float) -> tuple[tuple[float, go.FloatArray] | None, float]:
@@ -196,6 +226,6 @@ def counts_of(program: Program, columns: go.FloatArray) -> Counts:
             counts.chosen[meaning[1]] = KEEP
         elif meaning[0] == "filling":
             counts.fillings += [(meaning[1], meaning[2])] * value
-        else:
+        elif meaning[0] == "parts":
             counts.parts.setdefault((meaning[1], meaning[2]), []).extend([meaning[3]] * value)
     return counts
