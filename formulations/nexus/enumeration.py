@@ -22,7 +22,7 @@ MOST_STEPS = 30_000_000
 
 def all_sets(table: Knapsacks, value: go.FloatArray, least: go.FloatArray) -> list[Column] | None:
     """All maximal sets worth at least ``least`` (m,) in their row; None where they are too many to list."""
-    m, n = table.weight.shape
+    n = table.weight.shape[1]
     rows, sets, complete = _enumerate(
         table.duty, table.weight, table.memory, table.limit, value, least, min(MOST_SETS, 200_000_000 // max(n, 1))
     )

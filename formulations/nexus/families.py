@@ -46,10 +46,9 @@ def random_instance(sessions: int, family: str = "low", seed: int = 0) -> go.Pac
     rng = np.random.default_rng([seed, sessions, sorted(FAMILIES).index(family)])
     kind = FAMILIES[family]
     slo = np.round(rng.uniform(*kind.slo_ms, sessions))
+    rate = rng.uniform(*kind.rate_rps, sessions)
     if family == "mixed":
-        rate = np.exp(rng.uniform(*np.log(kind.rate_rps), sessions))
-    else:
-        rate = rng.uniform(*kind.rate_rps, sessions)
+        rate = np.exp(rng.uniform(np.log(kind.rate_rps[0]), np.log(kind.rate_rps[1]), sessions))
     profiles = [_profile(rng, f"m{k}", slo[k], kind) for k in range(sessions)]
     names = [profile.model for profile in profiles]
     return go.PackingInstance(

@@ -78,21 +78,21 @@ def _alone(residuals: Residuals, batch_rule: str) -> tuple[go.IntArray, go.IntAr
         within = 0 if curve is None or budget < 0 else int(curve.largest_within(budget // 2))
         if curve is None or within == 0:
             continue
-        l, rate = curve.latency_us[:within], int(residuals.rate[k])
+        runs, rate = curve.latency_us[:within], int(residuals.rate[k])
         lasts = np.arange(within + 1) * EXACT // rate  # lasts[b] = b / r
-        fitting = np.flatnonzero(lasts[1:] + l <= budget)
+        fitting = np.flatnonzero(lasts[1:] + runs <= budget)
         if batch_rule == "paper" and not len(fitting):
-            duty[k, t], latency[k, t] = budget - l[0], l[0]
+            duty[k, t], latency[k, t] = budget - runs[0], runs[0]
             cases[0] += 1
             continue
         if batch_rule == "paper":
             b = int(fitting[-1])
-            duty[k, t], latency[k, t] = lasts[b + 1], l[b]
-            if l[b] <= duty[k, t]:
+            duty[k, t], latency[k, t] = lasts[b + 1], runs[b]
+            if runs[b] <= duty[k, t]:
                 continue
             cases[1] += 1
-        b = int(np.flatnonzero(lasts[:-1] + l <= budget)[-1])
-        duty[k, t], latency[k, t] = min(budget - l[b], lasts[b + 1]), l[b]
+        b = int(np.flatnonzero(lasts[:-1] + runs <= budget)[-1])
+        duty[k, t], latency[k, t] = min(budget - runs[b], lasts[b + 1]), runs[b]
         if latency[k, t] > duty[k, t]:
             whole = int(instance.best_latency_us[residuals.members[k], t])
             duty[k, t] = latency[k, t] = whole

@@ -33,7 +33,7 @@ def best_sets(
     value: (n,); target: (m,); share: 0 finds one set for every row that has one, 1 only sets that beat all before them;
     apart: (n, n) True where two items must not share a GPU.
     """
-    m, n = knapsacks.weight.shape
+    n = knapsacks.weight.shape[1]
     pairs = np.zeros((n, n), dtype=np.bool_) if apart is None else apart
     excess, chosen, complete = _search(
         knapsacks.duty,
@@ -91,7 +91,7 @@ def _sorted_items(weight: Any, value: Any, order: Any) -> int:
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _fractional(order: Any, count: int, weight: Any, value: Any, start: int, room: int) -> float:
+def _fractional(order: Any, count: int, weight: Any, value: Any, start: int, room: int) -> Any:
     """The most that items from ``start`` on can pay in ``room`` when one of them may be cut."""
     total = 0.0
     for at in range(start, count):

@@ -15,8 +15,6 @@ not be 0.001 requests short; memory, which the repository stores and never reads
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 import gavelopt as go
@@ -47,7 +45,19 @@ def slower(instance: go.PackingInstance, multiplier: float) -> go.PackingInstanc
     """The instance with every latency multiplied."""
     if multiplier == 1.0:
         return instance
-    profiles = [replace(p, latency_us=np.ceil(p.latency_us * multiplier)) for p in instance.profiles]
+    profiles = [
+        go.BatchProfile(
+            p.model,
+            p.accelerator,
+            p.batch,
+            p.latency_us * multiplier,
+            p.memory_bytes,
+            p.std_us,
+            p.preprocess_us,
+            p.postprocess_us,
+        )
+        for p in instance.profiles
+    ]
     return instance.replace(profiles=profiles)
 
 

@@ -39,12 +39,14 @@ def judge_split(
     if broken:
         words = ", ".join(f"{c.name} by {c.residual:.3g} at {c.worst}" for c in broken)
         return Verdict("failed", None, None, None, None, checks, f"the answer violates {words}")
-    value = sum(
-        float(gpus) * price[chosen.accelerator]
-        for stages, used in zip(plan.choices, plan.gpus(instance), strict=True)
-        for chosen, gpus in zip(stages, used, strict=True)
+    value = float(
+        sum(
+            float(gpus) * price[chosen.accelerator]
+            for stages, used in zip(plan.choices, plan.gpus(instance), strict=True)
+            for chosen, gpus in zip(stages, used, strict=True)
+        )
     )
-    bound = sum(split_bound(instance, query, factor, price) for query in instance.queries)
+    bound = float(sum(split_bound(instance, query, factor, price) for query in instance.queries))
     bound = value if abs(bound - value) <= 1e-9 * max(abs(value), 1e-300) else bound
     gap = relative_gap(value, bound)
     return Verdict(
@@ -87,15 +89,7 @@ def _time_needed(instance: PackingInstance, query: Query, at: int, chosen: Stage
     curve = instance.curve_of(model, chosen.accelerator)
     if curve is None or not 1 <= chosen.batch <= len(curve):
         return None
-    return factor * curve.latency(chosen.batch) + cpu_us(instance, model, chosen.accelerator)
-
-
-def cpu_us(instance: PackingInstance, model: str, accelerator: int) -> int:
-    """CPU time of one request before and after the GPU."""
-    name = instance.accelerators[accelerator]
-    return sum(
-        p.preprocess_us + p.postprocess_us for p in instance.profiles if (p.model, p.accelerator) == (model, name)
-    )
+    return factor * curve.latency(chosen.batch) + instance.cpu_us(model, chosen.accelerator)
 
 
 def split_bound(instance: PackingInstance, query: Query, factor: int, price: FloatArray) -> float:
@@ -120,7 +114,7 @@ def _options(instance: PackingInstance, query: Query, at: int, factor: int, pric
         curve = instance.curve_of(model, t)
         if curve is not None:
             batches = np.arange(1, len(curve) + 1)
-            times.append(factor * curve.latency_us + cpu_us(instance, model, t))
+            times.append(factor * curve.latency_us + instance.cpu_us(model, t))
             costs.append(price[t] * float(Fraction(rate)) * curve.latency_us / (batches * 1e6))
     return _pareto(np.concatenate(times), np.concatenate(costs), int(query.slo_ms * 1000 + 1e-6))
 

@@ -30,11 +30,12 @@ def nothing_cheaper(instance: PackingInstance, rate: IntArray, pays: IntArray, a
     """
     if budget < 0:
         return True
-    masks, slack = [], []
+    masks: list[IntArray] = []
+    slack: list[IntArray] = []
     for t in range(len(allowed)):
         found = knapsacks_of(instance, rate, pays, t)
         sets = found.sets_worth(int(allowed[t]) - budget)
-        if sets is None or sum(map(len, masks)) + len(sets[0]) > MOST_SETS:
+        if sets is None or sum(len(m) for m in masks) + len(sets[0]) > MOST_SETS:
             return False
         masks.append(sets[0])
         slack.append(int(allowed[t]) - sets[1])

@@ -85,51 +85,45 @@ class BatchProfile:
     accelerator: str
     batch: IntArray
     latency_us: IntArray
-    memory_bytes: IntArray | None = None
-    std_us: FloatArray | None = None
-    preprocess_us: int = 0
-    postprocess_us: int = 0
+    memory_bytes: IntArray | None
+    std_us: FloatArray | None
+    preprocess_us: int
+    postprocess_us: int
 
-    def __post_init__(self) -> None:
-        rows = Labels.numbered("row ", int(np.size(self.batch)), "profile row")
-        try:
-            self._check(rows)
-        except InputError as error:
-            raise error.at(f"profile of {self.model!r} on {self.accelerator!r}") from error
-
-    def _check(self, rows: Labels) -> None:
-        if not len(rows):
-            raise InputError("the profile has no rows", rule="at least one (batch, latency)")
-        batch = whole(self.batch, len(rows), "batch", rows)
-        latency = vector(self.latency_us, len(rows), "latency", rows, strict=True)
-        order = np.argsort(batch, kind="stable")
-        repeated = np.diff(batch[order]) == 0
-        if (repeated & (np.diff(latency[order]) != 0)).any():
-            at = int(np.argmax(repeated & (np.diff(latency[order]) != 0)))
-            raise InputError(
-                "two latencies for one batch",
-                where=f"batch {batch[order][at]}",
-                seen=latency[order][at : at + 2].tolist(),
-                fix="keep one of the rows",
-            )
-        order = order[np.append(True, ~repeated)]
+    def __init__(
+        self,
+        model: str,
+        accelerator: str,
+        batch: object,
+        latency_us: object,
+        memory_bytes: object = None,
+        std_us: object = None,
+        preprocess_us: float = 0,
+        postprocess_us: float = 0,
+    ) -> None:
         put = object.__setattr__
-        put(self, "batch", read_only(batch[order]))
-        put(self, "latency_us", read_only(np.ceil(latency[order]).astype(np.int64)))
-        for column in ("memory_bytes", "std_us"):
-            values = getattr(self, column)
-            if values is not None:
-                checked = vector(values, len(rows), column, rows)[order]
-                put(self, column, read_only(np.ceil(checked).astype(np.int64) if column == "memory_bytes" else checked))
-        for column in ("preprocess_us", "postprocess_us"):
-            if not (np.isfinite(getattr(self, column)) and getattr(self, column) >= 0):
-                raise InputError(f"{column} out of range", seen=getattr(self, column), rule="microseconds >= 0")
-            put(self, column, int(np.ceil(getattr(self, column))))
+        put(self, "model", model)
+        put(self, "accelerator", accelerator)
+        rows = Labels.numbered("row ", int(np.size(np.asarray(batch))), "profile row")
+        try:
+            order, sizes, times = _rows(rows, batch, latency_us)
+            put(self, "batch", read_only(sizes[order]))
+            put(self, "latency_us", read_only(np.ceil(times[order]).astype(np.int64)))
+            memory = None if memory_bytes is None else vector(memory_bytes, len(rows), "memory_bytes", rows)[order]
+            put(self, "memory_bytes", None if memory is None else read_only(np.ceil(memory).astype(np.int64)))
+            spread = None if std_us is None else read_only(vector(std_us, len(rows), "std_us", rows)[order])
+            put(self, "std_us", spread)
+            for column, value in (("preprocess_us", preprocess_us), ("postprocess_us", postprocess_us)):
+                if not (np.isfinite(value) and value >= 0):
+                    raise InputError(f"{column} out of range", seen=value, rule="microseconds >= 0")
+                put(self, column, int(np.ceil(value)))
+        except InputError as error:
+            raise error.at(f"profile of {model!r} on {accelerator!r}") from error
 
     @classmethod
     def from_ms(cls, model: str, accelerator: str, rows: dict[int, float]) -> BatchProfile:
         """A profile from ``{batch: latency in ms}``."""
-        return cls(model, accelerator, list(rows), [ms * US_PER_MS for ms in rows.values()])  # type: ignore[arg-type]
+        return cls(model, accelerator, list(rows), [ms * US_PER_MS for ms in rows.values()])
 
     def curve(self, interpolation: str = "step_up", max_batch: int | None = None) -> LatencyCurve:
         """The dense, monotone table that plans are made with; see the head of this file."""
@@ -192,6 +186,26 @@ class BatchProfile:
 
     def __repr__(self) -> str:
         return f"BatchProfile({self.model!r} on {self.accelerator!r}, {len(self.batch)} rows)"
+
+
+def _rows(rows: Labels, batch: object, latency_us: object) -> tuple[IntArray, IntArray, FloatArray]:
+    """(order, batch, latency): the checked columns, and the positions of the rows to keep, by rising batch."""
+    if not len(rows):
+        raise InputError("the profile has no rows", rule="at least one (batch, latency)")
+    sizes = whole(batch, len(rows), "batch", rows)
+    times = vector(latency_us, len(rows), "latency", rows, strict=True)
+    order = np.argsort(sizes, kind="stable")
+    repeated = np.diff(sizes[order]) == 0
+    contradicting = repeated & (np.diff(times[order]) != 0)
+    if contradicting.any():
+        at = int(np.argmax(contradicting))
+        raise InputError(
+            "two latencies for one batch",
+            where=f"batch {sizes[order][at]}",
+            seen=times[order][at : at + 2].tolist(),
+            fix="keep one of the rows",
+        )
+    return order[np.append(True, ~repeated)], sizes, times
 
 
 def _whole_us(values: FloatArray) -> IntArray:

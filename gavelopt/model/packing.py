@@ -244,14 +244,24 @@ class PackingInstance:
         """The latencies of a model on a type, None where it cannot run."""
         return self._curves.get((model, self.accelerators[accelerator]))
 
+    def cpu_us(self, model: str, accelerator: int) -> int:
+        """CPU time of one request before and after the GPU, 0 where nothing was measured."""
+        return self._cpu.get((model, self.accelerators[accelerator]), 0)
+
+    @cached_property
+    def _cpu(self) -> dict[tuple[str, str], int]:
+        return {(p.model, p.accelerator): p.preprocess_us + p.postprocess_us for p in self.profiles}
+
     @cached_property
     def budget_us(self) -> IntArray:
         """(K, R) the objective less the CPU time before and after the GPU; -1 where the model cannot run."""
-        off = {(p.model, p.accelerator): p.preprocess_us + p.postprocess_us for p in self.profiles}
         budget = np.full((len(self.sessions), len(self.gpus)), -1, dtype=np.int64)
         for column, accelerator in enumerate(self.accelerators):
             spent = np.array(
-                [off[m, accelerator] if (m, accelerator) in self._curves else UNLIMITED for m in self.sessions.model],
+                [
+                    self.cpu_us(model, column) if (model, accelerator) in self._curves else UNLIMITED
+                    for model in self.sessions.model
+                ],
                 dtype=np.int64,
             )
             budget[:, column] = np.maximum(self.sessions.slo_us - spent, -1)
