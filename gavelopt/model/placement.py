@@ -31,7 +31,14 @@ from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, read_only
 from gavelopt.model.cluster import Cluster
-from gavelopt.model.serving import Configuration, Overheads, ServedModels, ServingProfiles, Workload
+from gavelopt.model.serving import (
+    Configuration,
+    Overheads,
+    ServedModels,
+    ServingProfile,
+    ServingProfiles,
+    Workload,
+)
 from gavelopt.model.space import AllocationSpace
 
 MEMORY_SLACK = 1e-9  # relative: sums of weights carry rounding
@@ -233,9 +240,7 @@ class PlacementInstance:
             for c, configuration in enumerate(configurations):
                 row = self.profiles.get(profile, configuration)
                 if row is not None:
-                    factor = 1.0 + self.overheads.per_stage * configuration.inter_op
-                    inflated = np.array(row.stage_latency_s) * factor
-                    latency[m, c, : configuration.inter_op] = inflated.astype(np.float32)
+                    latency[m, c, : configuration.inter_op] = self.inflated(row)
                     measured[m, c], weight[m, c] = True, row.weight_gib
         slo = self.models.slo_s.astype(np.float32).astype(np.float64)
         in_time = latency.sum(axis=2) + self.overheads.request_s <= slo[:, None]
@@ -243,6 +248,11 @@ class PlacementInstance:
         size = np.array([c.size for c in configurations], dtype=np.int64)
         arrays = (latency, measured, weight, stages, size, slo, usable)
         return ServingTables(configurations, *map(read_only, arrays))
+
+    def inflated(self, row: ServingProfile) -> FloatArray:
+        """(S,) stage latencies of a profile with the per-stage overhead, rounded to float32 as AlpaServe stores them."""
+        factor = 1.0 + self.overheads.per_stage * row.configuration.inter_op
+        return (np.array(row.stage_latency_s) * factor).astype(np.float32).astype(np.float64)
 
     @property
     def budget_gib(self) -> float:

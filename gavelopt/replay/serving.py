@@ -208,6 +208,50 @@ def compiled_work() -> Any:
     return njit(most_work, cache=True, nogil=True)
 
 
+def simulate_batching(
+    instance: PlacementInstance, placement: Placement, workload: Workload | None = None
+) -> ServingReport:
+    """Replay a placement that may answer several waiting requests of one model together; see ``batching_kernel.py``.
+
+    The batch sizes are those of the profiles; requests wait instead of being dropped on arrival.
+    """
+    from gavelopt.replay.batching_kernel import serve_batches
+
+    requests = instance.workload if workload is None else workload
+    code, tables = instance.code(placement), instance.tables
+    sizes = sorted({row.batch for row in instance.profiles.rows} | {1})
+    latency = _batch_latency(instance, sizes)
+    hosted = np.array([[bool(mask >> m & 1) for m in range(len(instance.models))] for _, mask in code], dtype=bool)
+    config = np.array([shape for shape, _ in code], dtype=np.int64)
+    shape = (len(code), len(instance.models))
+    group, batch = np.empty(len(requests), dtype=np.int64), np.empty(len(requests), dtype=np.int64)
+    spent, model = np.empty(len(requests)), requests.model
+    overhead = instance.overheads.request_s
+    given = (requests.arrival_s, model, tables.slo_s, overhead, latency, np.array(sizes), tables.stages, config)
+    serve_batches(*given, hosted.reshape(shape), group, spent, batch)
+    busy = np.zeros(len(code))
+    for g, (c, _) in enumerate(code):
+        mine = group == g
+        step = latency[model[mine], c, np.searchsorted(sizes, batch[mine])] / batch[mine, None]
+        busy[g] = step.sum(axis=0).max(initial=0.0)
+    span = float((np.nan_to_num(spent) + requests.arrival_s).max(initial=0.0))
+    return ServingReport(len(instance.models), requests, group, spent, busy, span)
+
+
+def _batch_latency(instance: PlacementInstance, sizes: Sequence[int]) -> FloatArray:
+    """(M, C, B, S) stage latencies with the per-stage overhead, 0 where unmeasured."""
+    tables = instance.tables
+    models, shapes, depth = tables.latency_s.shape
+    found = np.zeros((models, shapes, len(sizes), depth))
+    for m, profile in enumerate(instance.models.profile):
+        for c, configuration in enumerate(tables.configurations):
+            for b, size in enumerate(sizes):
+                row = instance.profiles.get(profile, configuration, size)
+                if row is not None:
+                    found[m, c, b, : configuration.inter_op] = instance.inflated(row)
+    return found
+
+
 def _busy(instance: PlacementInstance, code: Code, workload: Workload, group: IntArray) -> FloatArray:
     """(G,) seconds of work on the busiest stage of every group."""
     latency, busy = instance.tables.latency_s, np.zeros(len(code))

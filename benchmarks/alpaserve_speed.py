@@ -1,0 +1,138 @@
+"""How fast are the simulator, the search and the enumeration?
+
+    python benchmarks/alpaserve_speed.py
+
+Simulator: requests a second on one core, long workloads, placements in one compiled call. Search: 60 models of six sizes
+on 48 devices, about 15,000 requests. Enumeration: 6 devices x 6 models, 8 x 5 and 8 x 8, with a limit of 60 s each; where it
+does not end, the set-packing answer and the judge's bound say how much it may be off.
+"""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+import gavelopt as go
+from formulations.alpaserve.exact import count_placements
+from formulations.alpaserve.examples import BERTS, SINGLE, serving_instance, synthetic_profiles
+from formulations.alpaserve.greedy import equal_groups, fill
+from formulations.alpaserve.scoring import Scorer
+
+LIMIT_S = 60.0
+
+
+def question(
+    kinds: tuple[str, ...],
+    devices: int,
+    load: float,
+    requests: int,
+    *,
+    cv: float = 4.0,
+    slo: float = 5.0,
+    stages: int = 8,
+) -> go.PlacementInstance:
+    """Models of the given kinds at a load of ``load`` devices' work, about so many requests."""
+    inter = tuple(k for k in (1, 2, 4, 8) if k <= stages)
+    profiles = synthetic_profiles({kind: SINGLE[kind] for kind in set(kinds)}, inter=inter, intra=(1, 2))
+    share = go.power_law_rates(1.0, len(kinds))
+    total = load * devices / float(np.dot(share, [SINGLE[kind][0] for kind in kinds]))
+    return serving_instance(
+        kinds, profiles, devices=devices, total_rps=total, cv=cv, slo_scale=slo, duration_s=requests / total
+    )
+
+
+def kernel() -> Table:
+    """Requests a second of one core."""
+    table = Table(title="simulator, one core: 20 placements of one call, 200,000 requests each")
+    for column in ("devices", "models", "configuration", "replicas", "attainment", "million requests/s"):
+        table.add_column(column, justify="right")
+    for devices, copies, stages in (
+        (8, 3, 1),
+        (16, 10, 1),
+        (16, 10, 2),
+        (16, 10, 4),
+        (16, 10, 8),
+        (48, 20, 4),
+        (48, 20, 8),
+    ):
+        instance = question(BERTS * copies, devices, 0.7, 200_000)
+        scorer = Scorer(instance, workload=instance.workload.between(0, instance.workload.arrival_s[-1] / 20))
+        code, _ = fill(scorer, equal_groups(scorer, instance.tables.configurations.index(go.Configuration(stages, 1))))
+        simulator = go.ServingSimulator(instance)
+        config, mask = simulator.encode([code] * 20)
+        simulator.score(config[:1], mask[:1])
+        start = time.perf_counter()
+        good, _ = simulator.score(config, mask)
+        seconds = time.perf_counter() - start
+        replicas = sum(bits.bit_count() for _, bits in code)
+        speed = f"{20 * len(instance.workload) / seconds / 1e6:.1f}"
+        row = (str(devices), str(3 * copies), f"({stages},1)", str(replicas))
+        table.add_row(*row, f"{good[0] / simulator.requests:.3f}", speed)
+    return table
+
+
+def search() -> Table:
+    """The search on 48 devices."""
+    table = Table(title="search, 48 devices x 60 models of six sizes")
+    for column in ("requests", "load", "value", "bound", "seconds"):
+        table.add_column(column, justify="right")
+    for load in (0.4, 0.6, 0.8):
+        instance = question(tuple(SINGLE) * 10, 48, load, 15_000)
+        start = time.perf_counter()
+        solution = go.solve(instance, "placement", method="search")
+        seconds = f"{time.perf_counter() - start:.1f}"
+        table.add_row(
+            str(len(instance.workload)), f"{load:g}", f"{solution.value:.4f}", f"{solution.bound:.4f}", seconds
+        )
+    return table
+
+
+def enumeration() -> Table:
+    """How far the enumeration goes."""
+    table = Table(title=f"enumeration, at most {LIMIT_S:g} s; set packing where it does not end")
+    for column in ("devices x models", "placements", "search", "exact", "set packing", "bound", "seconds", "ending"):
+        table.add_column(column, justify="right")
+    small, large, middle = "bert-1.3b", "bert-6.7b", "bert-2.6b"
+    cases = (
+        ((large, middle, small) * 2, 6),
+        ((middle,) * 6, 6),
+        ((small,) * 6, 6),
+        ((large, middle, small, middle, small), 8),
+        ((large, large, middle, large) * 2, 8),
+        ((large, middle, small, middle) * 2, 8),
+        ((small,) * 8, 8),
+    )
+    for kinds, devices in cases:
+        instance = question(kinds, devices, 0.9, 350, slo=2.5, stages=4 if devices == 6 else 8)
+        found = go.solve(instance, "placement", method="search")
+        start = time.perf_counter()
+        exact = go.solve(instance, "placement", method="exact", time_limit=LIMIT_S)
+        seconds, packed = time.perf_counter() - start, None
+        if not exact.details["complete"]:
+            packed = go.solve(instance, "placement", method="set_packing", time_limit=LIMIT_S)
+        proved = go.bound_good(instance, instance.workload) / instance.workload.counts
+        table.add_row(
+            f"{devices} x {len(kinds)} ({', '.join(dict.fromkeys(kinds))})",
+            f"{count_placements(instance):.1e}",
+            f"{found.value:.4f}",
+            f"{exact.value:.4f}",
+            "-" if packed is None else f"{packed.value:.4f}",
+            f"{exact.bound:.4f} {exact.bound_kind}" if packed is None else f"{proved:.4f} proved",
+            f"{seconds:.1f}",
+            exact.attempts[0].detail.split(", ")[-1],
+        )
+    return table
+
+
+def main() -> None:
+    """Print the tables."""
+    console = Console(width=140)
+    for make in (kernel, search, enumeration):
+        console.print(make())
+
+
+if __name__ == "__main__":
+    main()
