@@ -9,6 +9,7 @@ The normal form is written over dimensionless rates  q_i = r_i / about_i  near 1
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,9 @@ def run(problem: Any, solver: str, seconds: float) -> None:
     if np.isfinite(seconds) and solver in TIME_OPTION:
         options[TIME_OPTION[solver]] = max(seconds, 1e-3)
     try:
-        problem.solve(solver=solver.upper(), **options)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Solution may be inaccurate")  # the judge says how accurate it is
+            problem.solve(solver=solver.upper(), **options)
     except Exception as error:  # cvxpy wraps every backend's failures in types of its own and of the backend
         raise SolverError(f"cvxpy with {solver} failed: {type(error).__name__}: {error}") from error
     if problem.status in ("infeasible", "infeasible_inaccurate"):
