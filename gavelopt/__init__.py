@@ -20,6 +20,7 @@ from gavelopt.engine.solve import solve
 from gavelopt.engine.what_if import Frontier, WhatIf, frontier, what_if
 from gavelopt.errors import GavelOptError, InputError, SolverError, UnknownName
 from gavelopt.io.allocations import read_allocation
+from gavelopt.io.batch_profiles import read_batch_profiles
 from gavelopt.io.read import read
 from gavelopt.io.request_traces import read_requests
 from gavelopt.judge import elastic_bounds
@@ -192,6 +193,7 @@ __all__ = [
     "proportional_share",
     "read",
     "read_allocation",
+    "read_batch_profiles",
     "read_requests",
     "refitted",
     "saturate",

@@ -104,10 +104,8 @@ def reduced(query: go.Query, options: list[Options]) -> Stair | None:
         node = waiting.pop()
         if node not in graph or graph.in_degree(node) != 1 or graph.out_degree(node) != 1:
             continue
-        (before, _, first), (_, after, second) = (
-            *graph.in_edges(node, data="stair"),
-            *graph.out_edges(node, data="stair"),
-        )
+        before, _, first = next(iter(graph.in_edges(node, data="stair")))
+        _, after, second = next(iter(graph.out_edges(node, data="stair")))
         graph.remove_node(node)
         joined = in_series(first, second, limit)
         if graph.has_edge(before, after):

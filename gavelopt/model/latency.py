@@ -108,7 +108,7 @@ class BatchProfile:
         try:
             order, sizes, times = _rows(rows, batch, latency_us)
             put(self, "batch", read_only(sizes[order]))
-            put(self, "latency_us", read_only(np.ceil(times[order]).astype(np.int64)))
+            put(self, "latency_us", read_only(_whole_us(times[order])))
             memory = None if memory_bytes is None else vector(memory_bytes, len(rows), "memory_bytes", rows)[order]
             put(self, "memory_bytes", None if memory is None else read_only(np.ceil(memory).astype(np.int64)))
             spread = None if std_us is None else read_only(vector(std_us, len(rows), "std_us", rows)[order])
@@ -116,7 +116,7 @@ class BatchProfile:
             for column, value in (("preprocess_us", preprocess_us), ("postprocess_us", postprocess_us)):
                 if not (np.isfinite(value) and value >= 0):
                     raise InputError(f"{column} out of range", seen=value, rule="microseconds >= 0")
-                put(self, column, int(np.ceil(value)))
+                put(self, column, int(np.ceil(value - 1e-6)))
         except InputError as error:
             raise error.at(f"profile of {model!r} on {accelerator!r}") from error
 
@@ -209,5 +209,5 @@ def _rows(rows: Labels, batch: object, latency_us: object) -> tuple[IntArray, In
 
 
 def _whole_us(values: FloatArray) -> IntArray:
-    """Rounded up, but not for a rounding error of the interpolation."""
+    """Rounded up to whole microseconds, but not for an error of the floating point."""
     return np.asarray(np.maximum(np.ceil(values - 1e-6), 1.0).astype(np.int64))

@@ -149,15 +149,15 @@ class PackingInstance:
         InputError: a model without any profile here, two profiles for one pair, an unknown name, an option out of range.
     """
 
-    gpus: tuple[GpuType, ...]
-    profiles: tuple[BatchProfile, ...]
+    gpus: Sequence[GpuType]
+    profiles: Sequence[BatchProfile]
     sessions: SessionSet
-    queries: tuple[Query, ...] = ()
-    prefix_groups: tuple[PrefixGroup, ...] = ()
+    queries: Sequence[Query] = ()
+    prefix_groups: Sequence[PrefixGroup] = ()
     interpolation: str = "step_up"
     max_batch: int | None = None
     name: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: Sequence[str] = ()
     _curves: dict[tuple[str, str], LatencyCurve] = field(default_factory=dict, repr=False)
 
     kind = "packing"
@@ -330,7 +330,8 @@ class PackingInstance:
         used = {*self.sessions.model, *(stage.model for query in self.queries for stage in query.stages)}
         for profile in self.profiles:
             if profile.model in used and (profile.model, profile.accelerator) in self._curves:
-                found.extend(f"{profile.model} on {profile.accelerator}: {words}" for words in profile.irregularities)
+                odd = profile.irregularities
+                found += [f"{profile.model} on {profile.accelerator}: {'; '.join(odd)}"] if odd else []
         idle = np.flatnonzero(self.sessions.rate_urps == 0)
         if len(idle):
             found.append(f"{len(idle)} session(s) have no requests and get no GPU")
