@@ -1,7 +1,7 @@
 """Placing jobs on nodes: from chosen options to a plan, with repair.
 
-A job of r GPUs on one node takes a slot; a job across nodes takes full nodes and one part. Jobs are placed largest first,
-each in the tightest node that holds it. What does not fit is put where it costs least: freeing k GPUs of a node costs the
+A job of r GPUs on one node takes a slot, a job across nodes one part on each of several. Jobs are placed by their largest
+part, each part on the tightest node that holds it. What does not fit is put where it costs least: freeing k GPUs of a node costs the
 least sum of utilities by which the jobs that stand there alone can shrink (or leave), and a waiting job takes the (node, k)
 with the greatest net gain. In the end each node's GPUs are dealt out once more among the jobs on it, exactly (a dynamic
 program over at most R GPUs). Heuristic: no proof comes from here.
@@ -9,13 +9,14 @@ program over at most R GPUs). Heuristic: no proof comes from here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 import gavelopt as go
 from formulations.pollux.question import IDLE, KEEP, Question
 
+Parts = tuple[int, ...]
 MOST_MOVES = 4  # a waiting job that pushed others out may wait again this often, on average
 
 
@@ -66,56 +67,82 @@ class Board:
         self.plan[job, node] = 0
         self.alone[node].remove(job)
 
-    def across(self, job: int, kind: int, gpus: int) -> bool:
-        """Spread the job: the fullest parts first, the rest on the tightest node that holds it."""
-        usable = (self.question.instance.node_type == kind) & (self.free > 0)
-        usable &= self.open if self.question.apart else True
-        nodes = np.flatnonzero(usable)
-        nodes = nodes[np.argsort(-self.free[nodes], kind="stable")]
-        room = self.free[nodes]
-        if len(nodes) < 2 or room.sum() < gpus:
+    def across(self, job: int, kind: int, parts: Parts) -> bool:
+        """Put each part on the tightest node that holds it; if that fails, the same GPUs wherever there are any."""
+        row = self._tightest(kind, parts)
+        row = self._anywhere(kind, sum(parts)) if row is None else row
+        if row is None:
             return False
-        row = np.zeros(len(self.free), dtype=np.int64)
-        left = gpus
-        for at, node in enumerate(nodes):
-            last = left <= room[at]
-            if last and at:
-                fits = nodes[at:][room[at:] >= left]
-                row[fits[-1]] = left
-                break
-            row[node] = min(left - 1, room[at]) if last else room[at]  # never all of it on one node
-            left -= row[node]
         self.plan[job] = row
         self.free -= row
         self.open[row > 0] = False
         return True
 
+    def _usable(self, kind: int) -> go.IntArray:
+        """(N,) GPUs that a distributed job may take."""
+        usable = self.question.instance.node_type == kind
+        return np.where(usable & self.open if self.question.apart else usable, self.free, 0)
 
-def place(question: Question, choice: go.IntArray) -> go.IntArray:
-    """(J, N) a feasible plan near the (J,) chosen options: a configuration, IDLE or KEEP for each job."""
+    def _tightest(self, kind: int, parts: Parts) -> go.IntArray | None:
+        room = self._usable(kind)
+        row = np.zeros(len(room), dtype=np.int64)
+        for part in parts:
+            node = int(np.argmin(np.where(room >= part, room, np.iinfo(np.int64).max)))
+            if room[node] < part:
+                return None
+            row[node], room[node] = part, 0
+        return row
+
+    def _anywhere(self, kind: int, gpus: int) -> go.IntArray | None:
+        """The fullest nodes first, never all on one node."""
+        room = self._usable(kind)
+        nodes = np.argsort(-room, kind="stable")
+        row = np.zeros(len(room), dtype=np.int64)
+        for at, node in enumerate(nodes.tolist()):
+            left = gpus - int(row.sum())
+            row[node] = min(left, int(room[node])) if at else min(left - 1, int(room[node]))
+        return row if row.sum() == gpus else None
+
+
+def place(question: Question, choice: go.IntArray, parts: Mapping[int, Parts] | None = None) -> go.IntArray:
+    """(J, N) a feasible plan near the (J,) chosen options: a configuration, IDLE or KEEP for each job.
+
+    parts: {job: GPUs on each node} of distributed jobs whose fall is known; otherwise full nodes and a rest.
+    """
     board = Board(question)
     waiting = [int(job) for job in np.flatnonzero(choice == KEEP) if not board.fixed[job] and not board.keep(int(job))]
-    waiting += _place_all(board, choice)
+    waiting += place_all(board, choice, parts or {})
     # a job may also run where it was not chosen to: idle jobs come last, the most valuable first
-    gain = np.where(choice == IDLE, question.utility.max(axis=1, initial=-np.inf) - question.idle, -np.inf)
-    waiting += [int(job) for job in np.argsort(-gain, kind="stable") if np.isfinite(gain[job]) and gain[job] > 0]
+    idle = np.flatnonzero((choice == IDLE) & ~question.speedups.pinned)
+    gain = question.utility[idle].max(axis=1, initial=-np.inf) - question.idle[idle]
+    waiting += [int(idle[at]) for at in np.argsort(-gain, kind="stable") if gain[at] > 0]
     _settle(board, waiting)
     refill(board, range(len(board.free)))
     return board.plan
 
 
-def _place_all(board: Board, choice: go.IntArray) -> list[int]:
-    """Place the chosen configurations, across nodes first, large before small; return the jobs that found no room."""
+def place_all(board: Board, choice: go.IntArray, parts: Mapping[int, Parts]) -> list[int]:
+    """Place the chosen configurations, those with the largest part first; return the jobs that found no room."""
     ways = board.question.speedups.ways
-    jobs = np.flatnonzero((choice >= 0) & ~board.fixed)
-    order = jobs[np.lexsort((-ways.gpus[choice[jobs]], ~ways.spread[choice[jobs]]))]
+    size = board.question.instance.gpus_per_node
+    pieces = []
+    for job in np.flatnonzero((choice >= 0) & ~board.fixed).tolist():
+        kind, gpus, spread = (int(column[choice[job]]) for column in (ways.type, ways.gpus, ways.spread))
+        known = parts.get(job) or (standard_parts(gpus, int(size[kind])) if spread else (gpus,))
+        pieces.append((-max(known), -gpus, job, kind, known))
     left = []
-    for job in order.tolist():
-        kind, gpus, spread = (int(v[choice[job]]) for v in (ways.type, ways.gpus, ways.spread))
-        placed = board.across(job, kind, gpus) if spread else board.slot(job, kind, gpus)
+    for _, _, job, kind, known in sorted(pieces):
+        placed = board.across(job, kind, known) if len(known) > 1 else board.slot(job, kind, known[0])
         if not placed:
             left.append(job)
     return left
+
+
+def standard_parts(gpus: int, size: int) -> Parts:
+    """Full nodes and a rest; a job of one node's size or less gives one GPU away."""
+    full, rest = divmod(gpus, size)
+    parts = (size,) * full + ((rest,) if rest else ())
+    return parts if len(parts) > 1 else (gpus - 1, 1)
 
 
 class Slots:

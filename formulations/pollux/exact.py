@@ -15,10 +15,10 @@ import numpy as np
 import gavelopt as go
 from formulations.pollux.board import place
 from formulations.pollux.bottleneck import max_min
-from formulations.pollux.greedy import priced_choice
+from formulations.pollux.greedy import better, priced_choice
 from formulations.pollux.integer import solve_integer
 from formulations.pollux.master import Master, master_of
-from formulations.pollux.question import IDLE, Question, answer
+from formulations.pollux.question import Question, answer
 
 REACH = 2e-5  # first reach of the integer program, in units of utility a job
 
@@ -37,7 +37,7 @@ def exact(problem: go.Problem, lexicographic: bool = False) -> go.Answer:
     if not master.solve(price, problem.seconds_left):
         return answer(question, plan, proof, notes=("time ran out in the relaxation",))
     proof = master.structure.prices(master.dual)
-    plan = better(question, plan, place(question, rounded(master)))
+    plan = better(question, plan, master.rounded())
     if question.closed(plan, question.bound(proof), problem.tolerance):
         return answer(question, plan, proof, notes=("the relaxation closes the gap",))
     lost = max(master.value - total(master, plan), 0.0)
@@ -47,21 +47,7 @@ def exact(problem: go.Problem, lexicographic: bool = False) -> go.Answer:
     return answer(question, plan, proof, claimed_bound=claim, notes=("integer program",))
 
 
-def better(question: Question, first: go.IntArray, second: go.IntArray) -> go.IntArray:
-    """The plan of the higher fitness."""
-    return second if question.fitness(second) > question.fitness(first) else first
-
-
 def total(master: Master, plan: go.IntArray) -> float:
     """Sum of a plan's gains, as the master counts them."""
     question = master.structure.question
     return float((np.maximum(question.worth(question.speedups.of_plan(plan)), master.base) - master.base).sum())
-
-
-def rounded(master: Master) -> go.IntArray:
-    """(J,) the option that has most of each job in the relaxation; IDLE where that is less than half."""
-    choice = np.full(len(master.gain), IDLE, dtype=np.int64)
-    for column, x in zip(master.columns, master.x, strict=False):
-        if x > 0.5:
-            choice[column.job] = column.way
-    return choice

@@ -32,7 +32,11 @@ import numpy as np
 
 import gavelopt as go
 from formulations.pollux.exact import exact
+from formulations.pollux.genetic import genetic
 from formulations.pollux.greedy import greedy
+from formulations.pollux.isolated import isolated
+from formulations.pollux.pool import pool
+from formulations.pollux.sia import sia
 
 BASES = ("fair", "fair_one_node", "one_replica", "least")
 RESTARTS = ("age", "none")
@@ -49,7 +53,17 @@ class PolluxFitness(go.Policy):
     generic = False
     methods = (
         go.Method("exact", exact, "exact", "placement prices, then integers where they leave a gap", ("lexicographic",)),
-        go.Method("greedy", greedy, "heuristic", "marginal gains at one price per GPU, then placement"),
+        go.Method("greedy", greedy, "heuristic", "marginal gains at one price per GPU, placed and repaired", ("within",)),
+        go.Method("pool", pool, "heuristic", "dynamic program over one pool of GPUs (an upper bound), placed"),
+        go.Method("sia", sia, "heuristic", "Sia's program: powers of two and whole nodes", ("idle_cost", "scale_up")),
+        go.Method(
+            "genetic",
+            genetic,
+            "heuristic",
+            "Pollux's own: NSGA-II over plans",
+            ("population", "generations", "start", "progress"),
+        ),
+        go.Method("isolated", isolated, "heuristic", "equal shares"),
     )
 
     p: float = -1.0

@@ -1,11 +1,15 @@
-"""The fast method: marginal gains on concave envelopes, one price per GPU, then placement.
+"""The fast method: marginal gains on concave envelopes, one price per GPU, then placement and repair.
 
     D(y) = y.G + sum_j max_o (u_jo - y_type(o) K_o)  >=  sum_j u_j        for every price y >= 0 of a GPU
 
 With one accelerator type the minimum of D is the linear relaxation of choosing one option a job within G GPUs: walking down
 the concave envelopes of u_j(K) by marginal gain per GPU until G is used, which a bisection on y does for all jobs at once.
 With several types D is minimised by cutting planes. Each job takes its best option at the price; GPUs left over go to the
-best marginal gains; ``board.place`` finds nodes and repairs. D(y) is the bound, which the judge recomputes.
+best marginal gains; ``board.place`` finds nodes and repairs.
+
+One price does not know that three GPUs of a node of four leave one that few want. Where the plan is further than ``within``
+from the bound D, the choice is repaired: each job takes the option that it has in the relaxation with prices for slots and
+parts (``master.py``), and is placed again. Either bound is recomputed by the judge.
 
 Reference: Sinha and Zoltners 1979 (the multiple-choice knapsack); Pollux, section 4.2.
 """
@@ -17,17 +21,29 @@ from scipy import optimize
 
 import gavelopt as go
 from formulations.pollux.board import place
+from formulations.pollux.master import master_of
 from formulations.pollux.question import IDLE, KEEP, Question, answer
 
 BISECTIONS = 60
 CUTS = 60
 
 
-def greedy(problem: go.Problem) -> go.Answer:
-    """Marginal gains under one price per GPU, placed and repaired."""
+def greedy(problem: go.Problem, within: float = 0.01) -> go.Answer:
+    """Marginal gains, placed; repaired where the bound is further away than ``within`` of it."""
     question = Question.of(problem)
     price, choice = priced_choice(question)
-    return answer(question, place(question, choice), question.gpu_prices(price))
+    plan, proof = place(question, choice), question.gpu_prices(price)
+    if question.closed(plan, question.bound(proof), within) or question.p == -np.inf:
+        return answer(question, plan, proof)
+    master = master_of(question, plan)
+    master.solve(price, problem.seconds_left)
+    plan = better(question, plan, master.rounded())
+    return answer(question, plan, master.structure.prices(master.dual), notes=("repaired",))
+
+
+def better(question: Question, first: go.IntArray, second: go.IntArray) -> go.IntArray:
+    """The plan of the higher fitness."""
+    return second if question.fitness(second) > question.fitness(first) else first
 
 
 def priced_choice(question: Question) -> tuple[go.FloatArray, go.IntArray]:

@@ -179,14 +179,14 @@ def add_spans(program: Program, structure: Structure) -> None:
             program.column(0.0, 1.0, ("offers", kind, f), [(program.spans[kind, f], -much), (program.offers[kind, f], -nodes)])
 
 
-def run(program: Program, seconds: float) -> tuple[tuple[float, go.FloatArray] | None, float]:
+def run(program: Program, seconds: float, gap: float = 0.0) -> tuple[tuple[float, go.FloatArray] | None, float]:
     """((value, columns) or None, upper bound on the value) from HiGHS."""
     import highspy
 
     if seconds <= 0:
         return None, np.inf
     solver = highspy.Highs()
-    options = {"output_flag": False, "threads": 1, "mip_rel_gap": 0.0, "mip_abs_gap": 1e-9, "time_limit": min(seconds, 1e9)}
+    options = {"output_flag": False, "threads": 1, "mip_rel_gap": gap, "mip_abs_gap": 1e-9, "time_limit": min(seconds, 1e9)}
     for option, value in options.items():
         solver.setOptionValue(option, value)
     solver.passModel(_model(highspy, program))

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 import gavelopt as go
+from formulations.pollux.board import place
 from formulations.pollux.fillings import cheapest_parts
-from formulations.pollux.question import KEEP, Question
+from formulations.pollux.question import IDLE, KEEP, Question
 from formulations.pollux.structure import Structure
 
 ROUNDS = 60
@@ -132,6 +133,16 @@ class Master:
             self.solver.addCols(
                 len(columns), np.array(cost), zero, top, len(index), np.array(start), np.array(index), np.array(value)
             )
+
+    def rounded(self) -> go.IntArray:
+        """(J, N) the plan in which each job has the option it has most of in the relaxation, as far as they fit."""
+        choice = np.full(len(self.gain), IDLE, dtype=np.int64)
+        parts = {}
+        for column, x in zip(self.columns, self.x, strict=False):
+            if x > 0.5:
+                choice[column.job] = column.way
+                parts[column.job] = column.parts
+        return place(self.structure.question, choice, parts)
 
     def entries(self, column: Column) -> list[tuple[int, float]]:
         """The rows that an option takes from, beside its job's."""
