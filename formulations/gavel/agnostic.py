@@ -7,6 +7,16 @@ import numpy as np
 import gavelopt as go
 
 
+def check_agnostic(policy: go.Policy, agnostic: bool) -> None:
+    """Raise InputError unless ``agnostic`` is a truth value that goes with the policy's other options."""
+    go.choice(policy.name, "agnostic", agnostic, (True, False))
+    if agnostic and policy.space_sharing:
+        raise go.InputError(
+            "agnostic and space_sharing cannot both be set",
+            rule="which jobs share well is known from measured rates, which an agnostic policy ignores",
+        )
+
+
 def rates_as_on(instance: go.Instance, accelerator: str | None) -> go.FloatArray:
     """(J, R) every rate as on ``accelerator``; None means the type that is fastest on average over the jobs."""
     rates = instance.throughputs.rates

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 import gavelopt as go
-from formulations.gavel.agnostic import rates_as_on
+from formulations.gavel.agnostic import check_agnostic, rates_as_on
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class FinishTimeFairness(go.Policy):
 
     def __post_init__(self) -> None:
         go.choice(self.name, "weighted", self.weighted, (True, False))
-        go.choice(self.name, "agnostic", self.agnostic, (True, False))
+        check_agnostic(self, self.agnostic)
 
     def objective(self, view: go.View) -> Any:
         weight = view.weight if self.weighted else 1.0

@@ -6,7 +6,7 @@ gangs are paired at random (seeded) where the pair, somewhere, is better than ta
     a / T_ij + b / T_kj > 1  on some type j         (the pair's rates a, b over the rates alone)
 
 and every type is split evenly over the C combinations, pairs and singles: N_j / (C s), each combination at most all its
-time. The value is the total throughput.
+time. Two jobs that are paired take turns on the types where sharing does not pay. The value is the total throughput.
 
 What differs from Gavel: its threshold compares the sum over all types with 1, so that it hardly ever drops a pair; and it
 keeps pairs from call to call, where this is one decision. Reference: Xiao et al., OSDI 2018; Gavel's policies/gandiva.py.
@@ -51,15 +51,18 @@ def _split(problem: go.Problem) -> go.Answer:
     scale, count = instance.jobs.scale_factor, instance.cluster.count
     assert space.grid is not None
     x = np.zeros(space.grid.table.shape)
-    x[singles] = np.where(space.grid.usable[singles], _even(count, combinations, scale[singles]), 0.0)
+    x[singles] = _even(count, combinations, scale[singles])
     entry, first, second, time = [], [], [], []
     for (a, b), columns in pairs.items():
         share = _even(count, combinations, scale[[a]])[0]
+        x[[a, b]] = 0.5 * share
         for column, number, swapped in columns:
+            x[[a, b], column] = 0.0
             entry.append(number)
             first.append(b if swapped else a)
             second.append(a if swapped else b)
             time.append(share[column])
+    x = np.where(space.grid.usable, x, 0.0)
     shared = (np.array(entry, int), np.array(first, int), np.array(second, int)) if entry else None
     return go.Answer(np.append(x.ravel(), time), pairs=shared, notes=(f"{len(pairs)} pairs, {len(singles)} singles",))
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gavelopt as go
-from formulations.gavel.agnostic import rates_as_on
+from formulations.gavel.agnostic import check_agnostic, rates_as_on
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Makespan(go.Policy):
     reference_accelerator: str | None = None
 
     def __post_init__(self) -> None:
-        go.choice(self.name, "agnostic", self.agnostic, (True, False))
+        check_agnostic(self, self.agnostic)
 
     def objective(self, view: go.View) -> Any:
         return view.largest(view.steps / view.rate)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 import gavelopt as go
+from formulations.gavel.agnostic import check_agnostic
 from formulations.gavel.normalize import CHOICES, reference_rate
 
 
@@ -34,7 +35,7 @@ class MaxMin(go.Policy):
     normalize: str | None = "proportional"
 
     def __post_init__(self) -> None:
-        go.choice(self.name, "agnostic", self.agnostic, (True, False))
+        check_agnostic(self, self.agnostic)
         go.choice(self.name, "normalize", self.normalize, CHOICES)
 
     def objective(self, view: go.View) -> Any:

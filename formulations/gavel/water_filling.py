@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 import gavelopt as go
+from formulations.gavel.agnostic import check_agnostic
 
 
 def effective_weights(instance: go.Instance, final: np.ndarray) -> go.FloatArray:
@@ -81,7 +82,7 @@ class WaterFilling(go.Policy):
     agnostic: bool = False
 
     def __post_init__(self) -> None:
-        go.choice(self.name, "agnostic", self.agnostic, (True, False))
+        check_agnostic(self, self.agnostic)
 
     def objective(self, view: go.View) -> Any:
         weight = self._weight(view.instance)
@@ -103,13 +104,11 @@ class WaterFilling(go.Policy):
         self, instance: go.Instance, space: go.AllocationSpace, x: go.FloatArray, proof: Any
     ) -> Sequence[go.Check]:
         """The judge's own pass over the rounds: weights by definition, every final job proved saturated, levels reached."""
-        if not proof:
-            return ()
         reference = go.equal_share_rate(instance, space)
         scale = instance.jobs.scale_factor.astype(np.float64)
         final, level = ~(space.ceiling > 0), np.zeros(len(scale))
         unproved = 0.0
-        for record in proof:
+        for record in proof or ():
             weight = effective_weights(instance, final)
             rising = ~final & (weight > 0)
             gain = np.where(rising, scale / np.where(rising, weight, 1.0), 0.0)

@@ -22,6 +22,8 @@ from gavelopt.model.constraints import RateFloor
 from gavelopt.model.space import AllocationSpace, Sparse
 from gavelopt.model.utility import Utility
 
+SMALLEST_FLOOR = 1e-6  # part of a job's ceiling
+
 
 @dataclass(frozen=True, eq=False)
 class LinearProgram:
@@ -103,9 +105,11 @@ def linear_program(
         row += len(on)
     if floors:
         floor = np.sum([f.floor for f in floors], axis=0)
-        floor_size = np.where(floor > 0, floor, 1.0)
+        # in units of the floor, but of no unit so small that a coefficient dwarfs all others
+        size = np.maximum(floor, SMALLEST_FLOOR * (measured or space).ceiling)
+        floor_size = np.where(size > 0, size, 1.0)
         parts.append(_scaled_rows(real[:, columns], 1.0 / floor_size, np.arange(jobs)))
-        lower.append(np.where(floor > 0, 1.0, -np.inf))
+        lower.append(np.where(floor > 0, floor / floor_size, -np.inf))
         upper.append(np.full(jobs, np.inf))
         blocks["floor"] = slice(row, row + jobs)
     matrix = sparse.vstack(parts, format="csc")

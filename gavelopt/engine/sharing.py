@@ -223,8 +223,6 @@ def _corner(m: int, n: int) -> tuple[IntArray, IntArray, FloatArray]:
 
 
 def _ring(m: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """Pairs of different jobs among m >= 2 in which all have equal parts."""
-    if m == 2:
-        return np.array([0]), np.array([1]), np.ones(1)
+    """Ordered pairs of different jobs among m >= 2: each job is as long the first as the second."""
     i = np.arange(m)
     return i, (i + 1) % m, np.full(m, 1.0 / m)
