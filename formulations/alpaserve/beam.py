@@ -28,7 +28,7 @@ def select(scorer: Scorer, shapes: Sequence[int], beam: int = 3) -> tuple[go.Cod
     best: tuple[float, tuple[Group, ...]] = (-np.inf, kept[0])
     while True:
         candidates = sorted({larger for groups in kept for larger in _larger(scorer, groups)})
-        if not candidates:
+        if not candidates or scorer.late:
             break
         score = scorer.scores(candidates)
         top = np.argsort(-score, kind="stable")[:beam]

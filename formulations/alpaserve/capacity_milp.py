@@ -45,7 +45,7 @@ def capacity_milp(problem: go.Problem, polish: bool = False, effort: float = 5e7
     """The program's plan, its replicas dealt to groups; with ``polish`` improved by small changes."""
     instance = instance_of(problem)
     plan = plan_capacity(instance, seconds=min(SECONDS, problem.seconds_left))
-    scorer = Scorer(instance)
+    scorer = Scorer(instance, deadline=problem.deadline)
     code = _dealt(scorer, plan)
     if polish:
         code, _ = improve(scorer, code, effort=effort, seed=problem.seed)

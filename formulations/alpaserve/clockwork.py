@@ -29,7 +29,7 @@ def clockwork(problem: go.Problem, window_s: float = WINDOW_S) -> go.Answer:
     placements = []
     for start in starts:
         own = instance.workload.between(start, start + window_s)
-        scorer = Scorer(instance, workload=own)
+        scorer = Scorer(instance, workload=own, deadline=problem.deadline)
         code, _ = fill(scorer, equal_groups(scorer, shape))
         placements.append(instance.decode(code))
     plan = go.PlacementSchedule(tuple(starts), tuple(placements))

@@ -57,8 +57,8 @@ def solve_by_clusters(problem: go.Problem, max_groups: int | None, effort: float
             rule=f"at most {MOST_MODELS}",
             fix="method='search' or 'set_packing'",
         )
-    scorer = Scorer(instance)
-    codes, _, _ = search_code(instance)
+    scorer = Scorer(instance, deadline=problem.deadline)
+    codes, _, _ = search_code(instance, deadline=problem.deadline)
     started = [improve(scorer, code, effort=effort, seed=problem.seed) for code in codes]
     code, good = max(started, key=lambda pair: pair[1])
     table = Clusters(scorer, (good, code), problem, max_groups)

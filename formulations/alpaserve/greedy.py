@@ -30,7 +30,7 @@ def fill(scorer: Scorer, shapes: Sequence[int]) -> tuple[go.Code, int]:
         good, routed, unserved = scorer.tally(groups)
         if good > best[1]:
             best = canonical(groups), good
-        if good == scorer.requests:
+        if good == scorer.requests or scorer.late:
             return best
         taken = _least_busy_with_room(scorer, groups, routed)
         if taken is None:
@@ -63,7 +63,7 @@ def shape_of(instance: go.PlacementInstance, configuration: go.Configuration) ->
 
 def greedy(problem: go.Problem, inter_op: int | None = None, intra_op: int = 1) -> go.Answer:
     """The fast heuristic on equal groups: of (inter_op, intra_op), or of the best configuration."""
-    scorer = Scorer(instance_of(problem))
+    scorer = Scorer(instance_of(problem), deadline=problem.deadline)
     shapes = scorer.shapes if inter_op is None else [shape_of(scorer.instance, go.Configuration(inter_op, intra_op))]
     found = [fill(scorer, equal_groups(scorer, shape)) for shape in shapes]
     code = max(found, key=lambda pair: pair[1])[0] if found else ()
@@ -77,7 +77,7 @@ def selective_replication(problem: go.Problem) -> go.Answer:
 
 def round_robin(problem: go.Problem, inter_op: int = 4) -> go.Answer:
     """Groups of ``inter_op`` stages; the models are dealt round, each to the next group with room, until nothing fits."""
-    scorer = Scorer(instance_of(problem))
+    scorer = Scorer(instance_of(problem), deadline=problem.deadline)
     shape = shape_of(scorer.instance, go.Configuration(inter_op, 1))
     masks, turn, dealt = [0] * (scorer.devices // inter_op), 0, True
     while dealt and masks:

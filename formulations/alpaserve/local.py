@@ -28,7 +28,7 @@ def improve(
     """A placement at least as good as ``code`` and its requests in time, for about ``effort`` simulated requests."""
     random, stop = np.random.default_rng(seed), scorer.spent + effort
     good = int(scorer.good([code])[0])
-    while good < scorer.requests and scorer.spent < stop:
+    while good < scorer.requests and scorer.spent < stop and not scorer.late:
         better = _first_better(scorer, code, good, _replica_moves(scorer, code, random), stop)
         if better is None and reshape:
             better = _first_better(scorer, code, good, _reshapes(scorer, code, random), stop)
@@ -43,7 +43,7 @@ def _first_better(
 ) -> tuple[go.Code, int] | None:
     """The best member of the first block with one that beats ``good``, or None."""
     seen, source = {code}, iter(candidates)
-    while scorer.spent < stop:
+    while scorer.spent < stop and not scorer.late:
         block = [c for c in dict.fromkeys(islice(source, BLOCK)) if c not in seen]
         seen.update(block)
         if not block:

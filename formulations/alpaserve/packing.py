@@ -36,7 +36,7 @@ def set_packing(problem: go.Problem, max_groups: int = MAX_GROUPS, effort: float
     instance = instance_of(problem)
     if len(instance.models) <= SMALL:
         return solve_by_clusters(problem, max_groups, effort)
-    scorer = Scorer(instance)
+    scorer = Scorer(instance, deadline=problem.deadline)
     columns = _columns(scorer, problem.seed)
     code = pack(scorer, columns, problem.seconds_left)
     better, good = improve(scorer, code, effort=effort, seed=problem.seed)
@@ -89,7 +89,7 @@ def _alone(scorer: Scorer, code: go.Code) -> int:
 def _columns(scorer: Scorer, seed: int) -> list[go.Code]:
     instance, random = scorer.instance, np.random.default_rng(seed)
     whole = tuple(range(len(instance.models)))
-    finder = Finder(instance, fill, 500)
+    finder = Finder(instance, fill, scorer.deadline)
     finder.best(whole, instance.devices)
     for parts in consecutive(buckets(instance)):
         if len(parts) > 1:

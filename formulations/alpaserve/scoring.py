@@ -8,6 +8,7 @@ configuration, a *group* is (shape, models as a binary number), a *code* is a pl
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -26,7 +27,8 @@ def canonical(groups: Iterable[Group]) -> go.Code:
 class Scorer:
     """The planning requests of an instance, of all its models or of some, with the memory rule.
 
-    ``models`` restricts requests and hosting to these positions; ``devices`` to fewer devices.
+    ``models`` restricts requests and hosting to these positions; ``devices`` to fewer devices. Searches stop at
+    ``deadline`` (on the clock of time.perf_counter) with the best so far.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Scorer:
         models: Sequence[int] | None = None,
         devices: int | None = None,
         workload: go.Workload | None = None,
+        deadline: float = np.inf,
     ) -> None:
         planning = instance.planning if workload is None else workload
         self.instance, self.tables = instance, instance.tables
@@ -44,6 +47,7 @@ class Scorer:
         self.simulator = go.ServingSimulator(instance, self.workload)
         chosen = np.isin(np.arange(len(instance.models)), self.models)
         self.usable = self.tables.usable & chosen[:, None]
+        self.deadline = deadline
         self.spent = 0  # requests simulated so far: the effort of a search, the same on every machine
         self._load: dict[Group, float] = {}
 
@@ -52,6 +56,11 @@ class Scorer:
         """Shapes that fit on the devices and can serve some model in time."""
         able = self.usable.any(axis=0) & (self.tables.size <= self.devices)
         return [int(c) for c in np.flatnonzero(able)]
+
+    @property
+    def late(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.perf_counter() > self.deadline
 
     @property
     def requests(self) -> int:

@@ -29,31 +29,46 @@ from formulations.alpaserve.scoring import Scorer, answer, canonical, instance_o
 THOROUGH = 4e8  # simulated requests up to which every partition gets the beam
 FILLS = 1.2e8  # simulated requests that the fast heuristic may spend on all buckets and splits together
 POLISHED = 4  # the best so many placements are improved
+SEVERAL = 8  # devices up to which a bucket tries every partition; beyond, those led by one of the FAVOURED best shapes
+FAVOURED = 4
 
 Fill = Callable[[Scorer, Sequence[int]], tuple[go.Code, int]]
 
 
 @dataclass
 class Finder:
-    """The best fillings found for sets of models on numbers of devices, each computed once."""
+    """The best fillings found for sets of models on numbers of devices, each computed once, the whole first."""
 
     instance: go.PlacementInstance
     fill: Fill
-    limit: int
+    deadline: float = np.inf
+    limit: int = 500
     kept: int = POLISHED
     spent: int = 0
+    favoured: tuple[int, ...] = ()
     found: dict[tuple[tuple[int, ...], int], list[tuple[int, go.Code]]] = field(default_factory=dict)
 
     def best(self, models: tuple[int, ...], devices: int) -> list[tuple[int, go.Code]]:
         """The ``kept`` best (requests in time, placement) of these models on so many devices, best first."""
         if (models, devices) not in self.found:
-            scorer = Scorer(self.instance, None if len(models) == len(self.instance.models) else models, devices)
+            some = None if len(models) == len(self.instance.models) else models
+            scorer = Scorer(self.instance, some, devices, deadline=self.deadline)
             cuts = partitions(scorer, self.limit)
+            if devices > SEVERAL and self.favoured:
+                cuts = [cut for cut in cuts if _leading(cut) in self.favoured] or cuts
             filled = [self.fill(scorer, cut) for cut in cuts]
             self.spent += scorer.spent
+            if not self.favoured:
+                best = sorted(zip(filled, cuts, strict=True), key=lambda pair: -pair[0][1])
+                self.favoured = tuple(dict.fromkeys(_leading(cut) for _, cut in best))[:FAVOURED]
             ranked = sorted({(good, code) for code, good in filled}, key=lambda pair: (-pair[0], pair[1]))
             self.found[models, devices] = ranked[: self.kept]
         return self.found[models, devices]
+
+
+def _leading(cut: Sequence[int]) -> int:
+    """The shape that most groups of a partition have."""
+    return max(dict.fromkeys(cut), key=cut.count)
 
 
 def search(
@@ -61,22 +76,22 @@ def search(
 ) -> go.Answer:
     """Algorithm 2. ``beam`` is used on small problems; ``effort`` (simulated requests) bounds the local improvement."""
     instance = instance_of(problem)
-    code, good, notes = search_code(instance, beam=beam, bucketed=bucketed)
+    codes, good, notes = search_code(instance, beam=beam, bucketed=bucketed, deadline=problem.deadline)
     if polish:
-        scorer = Scorer(instance)
-        starts = code[:POLISHED]
+        scorer = Scorer(instance, deadline=problem.deadline)
+        starts = codes[:POLISHED]
         improved = [
             improve(scorer, start, effort=effort / len(starts), seed=problem.seed + i) for i, start in enumerate(starts)
         ]
         best, good = max(improved, key=lambda pair: pair[1])
     else:
-        best = code[0]
+        best = codes[0]
     return answer(problem, instance.decode(best), *notes, planning_good=good)
 
 
 def beam_search(problem: go.Problem, beam: int = 3) -> go.Answer:
     """Algorithm 1 on every partition of the devices (all multisets up to 16 devices, the pruned list beyond)."""
-    scorer = Scorer(instance_of(problem))
+    scorer = Scorer(instance_of(problem), deadline=problem.deadline)
     cuts = partitions(scorer)
     found = [select(scorer, cut, beam) for cut in cuts]
     code, good = max(found, key=lambda pair: pair[1], default=((), 0))
@@ -84,13 +99,13 @@ def beam_search(problem: go.Problem, beam: int = 3) -> go.Answer:
 
 
 def search_code(
-    instance: go.PlacementInstance, *, beam: int = 3, bucketed: bool = True
+    instance: go.PlacementInstance, *, beam: int = 3, bucketed: bool = True, deadline: float = np.inf
 ) -> tuple[list[go.Code], int, list[str]]:
     """Algorithm 2 without the polish: the best placements, best first, requests in time of the first, and notes."""
     whole = tuple(range(len(instance.models)))
     thorough = _beam_effort(instance) <= THOROUGH
     method: Fill = (lambda scorer, cut: select(scorer, cut, beam)) if thorough else fill
-    finder = Finder(instance, method, 500)
+    finder = Finder(instance, method, deadline)
     mixed = finder.best(whole, instance.devices)
     ranked = list(mixed)
     notes = [f"{'beam ' + str(beam) if thorough else 'fast heuristic'} on every partition"]

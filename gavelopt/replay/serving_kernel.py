@@ -45,6 +45,12 @@ def _shortest(m, start, host, tail):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
+def _may_answer(arrival, slo, overhead, last_stage, free):  # type: ignore[no-untyped-def]
+    """False where waiting for the last stage alone is too long: the same sums from a smaller first term, never wrong."""
+    return free + last_stage + overhead - arrival <= slo
+
+
+@njit(inline="always")
 def _walk(arrival, clock, latency, stages, reached):  # type: ignore[no-untyped-def]
     """The time at which the request would leave the last stage; ``reached`` gets the time at every stage."""
     t = arrival
@@ -71,9 +77,10 @@ def _count(arrival, model, counted, slo, overhead, latency, stages, config, mask
         in_time = False
         if g >= 0:
             c = config[g]
-            t = _walk(arrival[r], clock[g], latency[m, c], stages[c], reached)
-            spent = t + overhead - arrival[r]
-            in_time = spent <= slo[m]
+            if _may_answer(arrival[r], slo[m], overhead, latency[m, c, stages[c] - 1], tail[g]):
+                t = _walk(arrival[r], clock[g], latency[m, c], stages[c], reached)
+                spent = t + overhead - arrival[r]
+                in_time = spent <= slo[m]
             if in_time:
                 tail[g] = t
                 for k in range(stages[c]):
@@ -134,6 +141,8 @@ def trace(arrival, model, slo, overhead, latency, stages, config, mask, group, s
         if g < 0:
             continue
         c = config[g]
+        if not _may_answer(arrival[r], slo[m], overhead, latency[m, c, stages[c] - 1], tail[g]):
+            continue
         t = _walk(arrival[r], clock[g], latency[m, c], stages[c], reached)
         if t + overhead - arrival[r] <= slo[m]:
             tail[g] = t
