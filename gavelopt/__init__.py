@@ -16,6 +16,7 @@ from gavelopt.engine.filling import fill as fill_levels
 from gavelopt.engine.forms import Task, solve_form
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
 from gavelopt.engine.registry import Alias, policies
+from gavelopt.engine.session import Session
 from gavelopt.engine.solve import solve
 from gavelopt.engine.what_if import Frontier, WhatIf, frontier, what_if
 from gavelopt.errors import GavelOptError, InputError, SolverError, UnknownName
@@ -32,7 +33,7 @@ from gavelopt.judge.packing_bounds import PatternPrices, occupancy, packing_boun
 from gavelopt.judge.serving_bound import bound_good, least_work, most_jobs
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
-from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.elastic import ElasticInstance
@@ -71,6 +72,7 @@ from gavelopt.model.split_plan import SplitPlan, StageChoice
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import NumericView, View, known_costs
+from gavelopt.replay.duty_cycles import PackingReport, serve_packing
 from gavelopt.replay.request_trace import RequestTrace
 from gavelopt.replay.requests import (
     dealt,
@@ -96,6 +98,7 @@ __all__ = [
     "Answer",
     "Audit",
     "BatchProfile",
+    "BoolArray",
     "Check",
     "Cluster",
     "Code",
@@ -126,6 +129,7 @@ __all__ = [
     "Overheads",
     "PackingInstance",
     "PackingPlan",
+    "PackingReport",
     "PairTable",
     "PatternPrices",
     "Placement",
@@ -146,6 +150,7 @@ __all__ = [
     "ServingSimulator",
     "ServingTables",
     "SessionSet",
+    "Session",
     "Solution",
     "SolverError",
     "Speedups",
@@ -197,6 +202,7 @@ __all__ = [
     "read_requests",
     "refitted",
     "saturate",
+    "serve_packing",
     "simulate_serving",
     "solve",
     "solve_form",

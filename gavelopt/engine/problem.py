@@ -64,6 +64,7 @@ class Problem:
     policy: Policy
     tolerance: float = 1e-6
     seed: int = 0
+    warm: Multipliers | None = None  # where to start from: what proved the last answer of a session
     deadline: float = float("inf")  # on the clock of time.perf_counter
 
     @cached_property

@@ -14,6 +14,7 @@ from gavelopt.engine.prices_of import priced
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
 from gavelopt.engine.registry import methods_of, resolve
 from gavelopt.errors import InputError, SolverError, UnknownName
+from gavelopt.judge.certify import Multipliers
 from gavelopt.judge.verdict import Verdict
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Method, Policy
@@ -31,6 +32,7 @@ def solve(
     time_limit: float | None = None,
     seed: int = 0,
     tolerance: float = 1e-6,
+    warm: Multipliers | None = None,
     **options: Any,
 ) -> Solution:
     """Solve ``policy`` on ``instance`` and return the judged answer.
@@ -42,6 +44,7 @@ def solve(
         time_limit: seconds, or None.
         seed: of every random choice.
         tolerance: certified relative gap at which the answer is called optimal.
+        warm: multipliers of an earlier answer to start from (see Session).
         options: parameters of the policy (when it is given by name) and options of the method.
 
     Raises:
@@ -51,7 +54,7 @@ def solve(
     _check_arguments(instance, chosen, time_limit, tolerance)
     start = time.perf_counter()
     deadline = start + (np.inf if time_limit is None else time_limit)
-    problem = Problem(instance, chosen, tolerance, seed, deadline)
+    problem = Problem(instance, chosen, tolerance, seed, warm, deadline)
     plan, why = plan_methods(problem, method)
     _check_options(plan, left, chosen)
     attempts: list[Attempt] = []
@@ -133,6 +136,7 @@ def _solution(
         seconds=seconds,
         allocation=allocation_of(problem, answer) if has and answer else None,
         prices=priced(problem, answer, verdict) if has and answer else None,
+        multipliers=answer.multipliers if has and answer else None,
         plan=answer.plan if has and answer else None,
         levels=answer.levels if has and answer else None,
         checks=verdict.checks,

@@ -47,7 +47,8 @@ class Prices(Mapping[str, float]):
 
     ``prices["v100"]`` is the price that proves the bound. Where several price vectors prove the same optimum the
     derivative has two sides: ``one_sided["v100"]`` is (gain of slightly more, loss of slightly less), and ``unique`` is
-    False. Both are computed when first asked for.
+    False. Both are computed when first asked for. Meanwhile the references by which rates are normalised stay as they
+    are, and so do the cells that gangs fit on.
 
     jobs: (J,) worth of one more unit of each job's time, or None.
     throughput: (J,) worth of one more unit of each job's throughput (at the rates that the policy believes in), or None.
@@ -146,6 +147,7 @@ class Solution:
     attempts: tuple[Attempt, ...]
     warnings: tuple[str, ...]
     message: str = ""
+    multipliers: Any = None  # what the method offered as proof
     plan: Any = None  # the decision in the instance kind's own form, where that is more than the matrix
     details: Mapping[str, Any] = field(default_factory=dict)
 

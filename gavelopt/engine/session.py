@@ -1,0 +1,152 @@
+"""A session: jobs come, go and change, and the policy is solved again from where it was.
+
+The state is a set of growable columns, so that one job in or out of ten thousand costs one row. The last prices start the
+next solve; the answer is judged as always, so a warm solve has the same certificate as a cold one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from gavelopt.engine.registry import resolve
+from gavelopt.engine.solve import solve
+from gavelopt.errors import InputError, UnknownName, did_you_mean
+from gavelopt.judge.certify import Multipliers
+from gavelopt.model.arrays import FloatArray
+from gavelopt.model.cluster import Cluster
+from gavelopt.model.instance import Instance
+from gavelopt.model.jobs import JobSet
+from gavelopt.model.policy import Policy
+from gavelopt.model.solution import Solution
+from gavelopt.model.throughput import ThroughputTable
+
+COLUMNS = {name: 1.0 if name in ("scale_factor", "weight") else 0.0 for name in JobSet.COLUMNS}
+COLUMNS.update(steps=np.nan, deadline_s=np.nan)  # unknown, and none
+
+
+class Session:
+    """Keep a policy solved while its jobs and its cluster change.
+
+    ``add`` takes a mapping with ``name`` and ``rates`` (by accelerator; a missing one is unknown) and any column of JobSet;
+    ``update`` changes columns or rates of a job; ``remove`` takes its name; ``resize`` sets accelerator counts.
+
+    Raises:
+        InputError: a name that is taken, unknown or missing, an unknown column or accelerator; bad values at ``solve``.
+    """
+
+    def __init__(self, instance: Instance, policy: str | Policy, **options: Any) -> None:
+        self.policy, self.options = resolve(policy, options)
+        self.cluster: Cluster = instance.cluster
+        self.unit, self.source = instance.throughputs.unit, instance.throughputs.source
+        self._refuse_what_is_not_kept(instance)
+        self._names: list[str] = list(instance.jobs.names)
+        self._row = {name: row for row, name in enumerate(self._names)}
+        self._rates = np.where(instance.throughputs.known_cells, instance.throughputs.rates, np.nan)
+        self._columns: dict[str, FloatArray] = {}
+        for column, default in COLUMNS.items():
+            values = getattr(instance.jobs, column)
+            self._columns[column] = np.full(len(self._names), default) if values is None else values.astype(np.float64)
+        self._last: Solution | None = None
+
+    @staticmethod
+    def _refuse_what_is_not_kept(instance: Instance) -> None:
+        if instance.kind != "training":
+            raise InputError("sessions are for training instances", seen=instance.kind)
+        if instance.entities or instance.throughputs.pairs is not None:
+            raise InputError(
+                "a session keeps neither entities nor pairs of jobs", fix="solve each instance by go.solve"
+            )
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @property
+    def jobs(self) -> Sequence[str]:
+        """Names of the jobs, in no particular order."""
+        return tuple(self._names)
+
+    def add(self, job: Mapping[str, Any]) -> None:
+        """One more job: ``{"name": "j9", "rates": {"v100": 3.1}, "scale_factor": 2}``."""
+        name = job.get("name")
+        if not isinstance(name, str) or not name:
+            raise InputError("a job needs a name", seen=repr(name), rule="a non-empty string")
+        if name in self._row:
+            raise InputError(f"job {name!r} is already here", fix="update it, or remove it first")
+        if "rates" not in job:
+            raise InputError("a job needs rates", where=f"job {name!r}", rule="a mapping of accelerator to throughput")
+        changes = {key: value for key, value in job.items() if key != "name"}
+        self._check(name, changes)
+        row = len(self._names)
+        self._row[name] = row
+        self._names.append(name)
+        self._rates = np.vstack([self._rates, np.full(self._rates.shape[1], np.nan)])
+        for column, default in COLUMNS.items():
+            self._columns[column] = np.append(self._columns[column], default)
+        self._write(row, changes)
+
+    def remove(self, name: str) -> None:
+        """Take a job away; the last one moves into its row."""
+        row = self._find(name)
+        last = len(self._names) - 1
+        self._names[row] = self._names[last]
+        self._row[self._names[row]] = row
+        del self._row[name]
+        self._names.pop()
+        for values in (self._rates, *self._columns.values()):
+            values[row] = values[last]
+        self._rates = self._rates[:last]
+        self._columns = {column: values[:last] for column, values in self._columns.items()}
+
+    def update(self, name: str, **changes: Any) -> None:
+        """Change columns of a job (``weight=2.0, steps=100``) or its ``rates``."""
+        row = self._find(name)
+        self._check(name, changes)
+        self._write(row, changes)
+
+    def resize(self, counts: Mapping[str, float]) -> None:
+        """Set the counts of the named accelerator types."""
+        new = self.cluster.count.copy()
+        for name, count in counts.items():
+            new[self.cluster.accelerators.index(name)] = count
+        self.cluster = self.cluster.with_count(new)
+
+    def instance(self) -> Instance:
+        """The instance as it is now. Raises InputError for values that break a rule, named by job."""
+        jobs = JobSet(list(self._names), **self._columns)
+        table = ThroughputTable(self._rates, jobs.names, self.cluster.accelerators, unit=self.unit, source=self.source)
+        return Instance(self.cluster, jobs, table)
+
+    def solve(self, **arguments: Any) -> Solution:
+        """Solve again; ``arguments`` as for go.solve. The last answer's prices are where the next search starts."""
+        self._last = solve(self.instance(), self.policy, warm=self._warm(), **{**self.options, **arguments})
+        return self._last
+
+    def _warm(self) -> Multipliers | None:
+        return None if self._last is None else self._last.multipliers
+
+    def _find(self, name: str) -> int:
+        if name not in self._row:
+            raise InputError(
+                f"unknown job {name!r}",
+                rule=f"one of the session's {len(self)} jobs",
+                fix=did_you_mean(name, self._names),
+            )
+        return self._row[name]
+
+    def _check(self, name: str, changes: Mapping[str, Any]) -> None:
+        for key in changes:
+            if key not in (*COLUMNS, "rates"):
+                raise UnknownName.among("job column", key, (*COLUMNS, "rates"), where=f"job {name!r}")
+        for accelerator in changes.get("rates", {}):
+            self.cluster.accelerators.index(accelerator)
+
+    def _write(self, row: int, changes: Mapping[str, Any]) -> None:
+        for key, value in changes.items():
+            if key == "rates":
+                for accelerator, rate in value.items():
+                    self._rates[row, self.cluster.accelerators.index(accelerator)] = rate
+            else:
+                self._columns[key][row] = COLUMNS[key] if value is None else value
