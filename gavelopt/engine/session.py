@@ -15,7 +15,6 @@ from gavelopt.engine.registry import resolve
 from gavelopt.engine.solve import solve
 from gavelopt.errors import InputError, UnknownName, did_you_mean
 from gavelopt.judge.certify import Multipliers
-from gavelopt.model.arrays import FloatArray
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.instance import Instance
 from gavelopt.model.jobs import JobSet
@@ -45,7 +44,7 @@ class Session:
         self._names: list[str] = list(instance.jobs.names)
         self._row = {name: row for row, name in enumerate(self._names)}
         self._rates = np.where(instance.throughputs.known_cells, instance.throughputs.rates, np.nan)
-        self._columns: dict[str, FloatArray] = {}
+        self._columns: dict[str, Any] = {}  # (J,) arrays by column of JobSet
         for column, default in COLUMNS.items():
             values = getattr(instance.jobs, column)
             self._columns[column] = np.full(len(self._names), default) if values is None else values.astype(np.float64)
