@@ -85,7 +85,7 @@ from gavelopt.replay.requests import (
     refitted,
     uniform_arrivals,
 )
-from gavelopt.replay.serving import ServingReport, ServingSimulator, compiled_work, simulate_serving
+from gavelopt.replay.serving import ServingReport, ServingSimulator, compiled_work, simulate_batching, simulate_serving
 
 __version__ = "0.1.0"
 
@@ -203,6 +203,7 @@ __all__ = [
     "refitted",
     "saturate",
     "serve_packing",
+    "simulate_batching",
     "simulate_serving",
     "solve",
     "solve_form",
