@@ -67,8 +67,8 @@ class Finder:
 
 
 def _leading(cut: Sequence[int]) -> int:
-    """The shape that most groups of a partition have."""
-    return max(dict.fromkeys(cut), key=cut.count)
+    """The shape that most groups of a partition have; -1 for no groups."""
+    return max(dict.fromkeys(cut), key=cut.count, default=-1)
 
 
 def search(

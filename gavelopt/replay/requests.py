@@ -69,11 +69,12 @@ def power_law_rates(total_rps: float, models: int, exponent: float = 0.5) -> Flo
     return np.asarray(total_rps * share / share.sum())
 
 
-def fit_gamma(arrival_s: FloatArray) -> tuple[float, float]:
-    """(rate, cv) of the Gamma renewal process of largest likelihood (location 0) for the given arrivals, at least 3.
+def fit_gamma(arrival_s: FloatArray, window_s: float | None = None) -> tuple[float, float]:
+    """(rate, cv) of the Gamma renewal process of largest likelihood (location 0) for at least 3 arrivals.
 
-    Gaps of 0 lie below the clock's resolution and count as half the smallest positive gap. A fitted rate above RUNAWAY
-    times the counted one is replaced by it, as AlpaServe does.
+    The rate is that of the gaps, between the first and the last arrival; where it is more than RUNAWAY times the count
+    over ``window_s`` the latter is taken, as AlpaServe does. Gaps of 0 lie below the clock's resolution and count as half
+    the smallest positive gap.
     """
     from scipy.stats import gamma
 
@@ -84,12 +85,13 @@ def fit_gamma(arrival_s: FloatArray) -> tuple[float, float]:
             "too few arrivals to fit a Gamma process", seen=len(arrival_s), rule="3 or more distinct times"
         )
     gaps = np.maximum(gaps, positive.min() / 2.0)
-    counted = 1.0 / float(gaps.mean())
     if np.ptp(gaps) <= 1e-12 * gaps.mean():
-        return counted, 0.0
-    shape, _, scale = gamma.fit(gaps, floc=0)
-    rate = 1.0 / (shape * scale)
-    return (counted if rate > RUNAWAY * counted else float(rate)), float(shape**-0.5)
+        rate, cv = 1.0 / float(gaps.mean()), 0.0
+    else:
+        shape, _, scale = gamma.fit(gaps, floc=0)
+        rate, cv = float(1.0 / (shape * scale)), float(shape**-0.5)
+    counted = rate if window_s is None else len(arrival_s) / window_s
+    return (counted if rate > RUNAWAY * counted else rate), cv
 
 
 def refitted(
@@ -107,7 +109,7 @@ def refitted(
         if len(np.unique(own)) < 3:
             made.append(own)
             continue
-        rate, cv = fit_gamma(own)
+        rate, cv = fit_gamma(own, window_s)
         made.append(gamma_arrivals(rate * rate_scale, cv * cv_scale, window_s, seed + k, k * window_s))
     return np.concatenate(made)
 

@@ -14,8 +14,8 @@ from formulations.alpaserve.exact import Clusters, count_placements, group_bound
 from formulations.alpaserve.examples import BERTS, paper_case, random_instance
 from formulations.alpaserve.packing import clusters_of, pack
 from formulations.alpaserve.partitions import count_multisets, multisets
+from formulations.alpaserve.policy import ModelPlacement
 from formulations.alpaserve.scoring import Scorer, canonical
-from gavelopt.engine.problem import Problem
 from gavelopt.judge.serving_rules import serve
 from tests.alpaserve.placements import good, random_code
 
@@ -59,7 +59,7 @@ def test_exact_without_a_good_incumbent_finds_the_same(seed: int) -> None:
     """The pruning must not need the search: from the empty placement the tables give the same optimum."""
     instance = small(seed)
     scorer = Scorer(instance)
-    table = Clusters(scorer, (0, ()), Problem(instance, None))  # type: ignore[arg-type]
+    table = Clusters(scorer, (0, ()), go.Problem(instance, ModelPlacement()))  # type: ignore[arg-type]
     found, code = table.solve()
     assert table.finished
     assert found == good(instance, code)
