@@ -24,9 +24,10 @@ import numpy as np
 import gavelopt as go
 from formulations.pollux.board import place
 from formulations.pollux.decode import decode
+from formulations.pollux.greedy import priced_choice
 from formulations.pollux.integer import Program, add_fillings, add_parts, counts_of, run, solve_integer
 from formulations.pollux.master import Master
-from formulations.pollux.question import IDLE, Question, answer
+from formulations.pollux.question import Question, answer
 from formulations.pollux.structure import Structure
 
 SHORT = 1e-6  # a relaxation that serves fewer jobs than all but SHORT proves that the level is out of reach
@@ -75,7 +76,8 @@ class Ladder:
             gain, kept = self.options(float(self.levels[at]))
             master = Master(self.structure, gain, kept, np.zeros(len(kept)))
             size = np.maximum(self.question.instance.cluster.count, 1.0)
-            master.solve(1.0 / size, self.problem.seconds_left)
+            if not master.solve(1.0 / size, self.problem.seconds_left):
+                raise go.OutOfTime("the relaxation of a level did not end in time")
             self._relaxed[at] = master
         return self._relaxed[at]
 
@@ -92,6 +94,8 @@ class Ladder:
         if not self.possible(at):
             return None
         plan, _ = solve_integer(self.relaxed(at), SHORT, SHORT, self.problem.seconds_left)
+        if plan is None and self.problem.seconds_left == 0.0:
+            raise go.OutOfTime("the integer program of a level did not end in time")
         if plan is None or float(self.question.speedups.of_plan(plan).min()) < self.levels[at]:
             return None
         return plan
@@ -100,7 +104,21 @@ class Ladder:
 def max_min(problem: go.Problem, question: Question, lexicographic: bool) -> go.Answer:
     """The plan with the highest least speedup, and the prices that prove it."""
     ladder = Ladder(problem, question)
-    plan = place(question, np.full(len(question.kept), IDLE))
+    plan = place(question, priced_choice(question)[1])
+    claim = None
+    try:
+        plan, claim = _raised(ladder, plan)
+        if lexicographic:
+            plan = leximin(ladder, plan)
+        note = "bisection over levels"
+    except go.OutOfTime:
+        note = "time ran out on the way down the levels"
+    return answer(question, plan, ladder.proof, claimed_bound=claim, notes=(note,))
+
+
+def _raised(ladder: Ladder, plan: go.IntArray) -> tuple[go.IntArray, float | None]:
+    """(plan, bound): the highest least speedup, and what the integer program excludes beyond the relaxation."""
+    question = ladder.question
     low = ladder.up_to(float(question.speedups.of_plan(plan).min()))
     bound = last_true(ladder.possible, low, ladder.ceiling)
     found: dict[int, go.IntArray] = {}
@@ -111,16 +129,10 @@ def max_min(problem: go.Problem, question: Question, lexicographic: bool) -> go.
             found[at] = better
         return better is not None
 
-    claim = None
-    if bound > low and not reached(bound - 1):
-        best = last_true(reached, low, bound - 1)
-        claim = (float(ladder.levels[best - 1]) if best else 0.0) + question.epsilon
-    plan = found[max(found)] if found else plan
-    if lexicographic:
-        plan = leximin(ladder, plan)
-    if problem.seconds_left == 0.0:
-        claim = None  # a "no" may have been the clock's
-    return answer(question, plan, ladder.proof, claimed_bound=claim, notes=("bisection over levels",))
+    if bound <= low or reached(bound - 1):
+        return found.get(bound - 1, plan), None
+    best = last_true(reached, low, bound - 1)
+    return found.get(best - 1, plan), (float(ladder.levels[best - 1]) if best else 0.0) + question.epsilon
 
 
 def last_true(test: Callable[[int], bool], low: int, high: int) -> int:

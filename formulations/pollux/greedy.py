@@ -33,7 +33,7 @@ def greedy(problem: go.Problem, within: float = 0.01) -> go.Answer:
     question = Question.of(problem)
     price, choice = priced_choice(question)
     plan, proof = place(question, choice), question.gpu_prices(price)
-    if question.closed(plan, question.bound(proof), within) or question.p == -np.inf:
+    if question.closed(plan, question.bound(proof), within):
         return answer(question, plan, proof)
     master = master_of(question, plan)
     master.solve(price, problem.seconds_left)

@@ -9,6 +9,7 @@ The row duals then prove the program's value for all options (``elastic_bounds``
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,9 +52,11 @@ class Master:
     _seen: set[tuple[int, int, tuple[int, ...]]] = field(default_factory=set)
 
     def solve(self, start: go.FloatArray, seconds: float) -> bool:
-        """Generate columns to the optimum; ``start`` (R,) is a price of a GPU of each type. False when time ran out."""
+        """Generate columns to the optimum; ``start`` (R,) is a price of a GPU of each type. False when time ran out before
+        it: what there is then is feasible, and its duals still prove a bound."""
         import highspy
 
+        deadline = time.perf_counter() + seconds
         self.solver = _solver(highspy, self.structure)
         for job in np.flatnonzero(np.isfinite(self.kept)).tolist():
             self._add([(Column(job, KEEP, ()), self.kept[job])])
@@ -73,6 +76,8 @@ class Master:
             added = self._best(pay, parts, self.dual[: len(self.gain)] + GAIN, ADDED)
             if not added:
                 return True
+            if time.perf_counter() >= deadline:
+                return False
             self._add(added)
         return False
 

@@ -12,7 +12,7 @@ import numpy as np
 
 import gavelopt as go
 from formulations.pollux.board import place
-from formulations.pollux.question import IDLE, KEEP, Question, answer
+from formulations.pollux.question import IDLE, KEEP, STEEP, Question, answer
 
 
 def pool(problem: go.Problem) -> go.Answer:
@@ -20,10 +20,9 @@ def pool(problem: go.Problem) -> go.Answer:
     question = Question.of(problem)
     if len(question.instance.cluster) != 1:
         raise go.SolverError("the pool's dynamic program knows one accelerator type; use greedy or exact")
-    if question.p == -np.inf:
-        raise go.SolverError("the pool's dynamic program adds utilities; for p = -inf use exact or greedy")
     bounds = go.elastic_bounds
-    utility = bounds.pool_utilities(question.speedups, question.p, question.epsilon, question.unit)
+    power = STEEP if question.p == -np.inf else question.p
+    utility = bounds.pool_utilities(question.speedups, power, question.epsilon, question.unit)
     gpus = bounds.pool_choice(utility, bounds.pool_tables(utility, bounds.pool_size(question.instance)))
     if gpus is None:
         raise go.Infeasible("the jobs that may not be moved hold more GPUs than there are")

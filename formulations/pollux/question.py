@@ -17,6 +17,7 @@ import numpy as np
 import gavelopt as go
 
 IDLE, KEEP = -1, -2  # choices that are no configuration
+STEEP = -10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +60,8 @@ class Question:
         return np.where(self.speedups.pinned, -np.inf, self.worth(np.zeros(len(self.kept))))
 
     def worth(self, speedup: go.FloatArray) -> go.FloatArray:
-        """u_p of speedups; at p = -inf the speedups themselves."""
-        if self.p == -np.inf:
-            return speedup
-        return go.box_cox((speedup + self.epsilon) / self.unit, self.p)
+        """u_p of speedups; at p = -inf, where no sum orders plans, those of a steep mean for heuristics to follow."""
+        return go.box_cox((speedup + self.epsilon) / self.unit, STEEP if self.p == -np.inf else self.p)
 
     @cached_property
     def present(self) -> go.IntArray:

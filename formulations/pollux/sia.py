@@ -33,8 +33,6 @@ GAP = 1e-6  # relative gap of the integer program (Sia's code: 1e-4)
 def sia(problem: go.Problem, idle_cost: float | None = None, scale_up: float | None = None) -> go.Answer:
     """The best choice among Sia's configurations, placed."""
     question = Question.of(problem)
-    if question.p == -np.inf:
-        raise go.SolverError("Sia's program adds utilities; for p = -inf use exact or greedy")
     if idle_cost is not None and not (isinstance(idle_cost, (int, float)) and idle_cost > 0):
         raise go.InputError("option 'idle_cost' of method 'sia' out of range", seen=repr(idle_cost), rule="a number > 0")
     if scale_up is not None and not (isinstance(scale_up, (int, float)) and scale_up >= 1):
@@ -65,12 +63,16 @@ def within_scale_up(question: Question, factor: float | None) -> go.BoolArray:
 
 
 def _idle(question: Question, allowed: go.BoolArray, cost: float | None) -> go.FloatArray:
-    """(J,) utility of getting nothing."""
-    if cost is None or question.p == 0:
-        return question.idle
+    """(J,) utility of getting nothing; never lower than a loss of everything that all jobs could differ by."""
     worst = np.where(allowed, question.utility, np.inf).min(axis=1, initial=np.inf)
-    power = 1.0 + question.p * worst  # t^p of the worst configuration
-    return np.where(np.isfinite(worst), (cost * power - 1.0) / question.p, question.idle)
+    best = np.where(allowed, question.utility, -np.inf).max(axis=1, initial=-np.inf)
+    runs = np.isfinite(worst)
+    idle = question.idle
+    if cost is not None and np.isfinite(question.p) and question.p != 0:
+        power = 1.0 + question.p * worst  # t^p of the worst configuration
+        idle = np.where(runs, (cost * power - 1.0) / question.p, idle)
+    spread = np.where(runs, best - worst, 0.0).sum() + 1.0
+    return np.where(runs, np.maximum(idle, best - spread), np.where(np.isfinite(idle), idle, 0.0))
 
 
 def _solve(

@@ -14,14 +14,15 @@ import numpy as np
 
 from gavelopt.judge.certify import Multipliers
 from gavelopt.judge.check import value_of
-from gavelopt.judge.elastic_bounds import exclusive, fitness_bounds
+from gavelopt.judge.elastic_bounds import NodePrices, exclusive, fitness_bounds
+from gavelopt.judge.elastic_search import searched_bound
 from gavelopt.judge.verdict import Verdict, relative_gap
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.constraints import Check
 from gavelopt.model.elastic import ElasticInstance
 from gavelopt.model.policy import Policy
-from gavelopt.model.speedups import Speedups
+from gavelopt.model.speedups import Speedups, mean_of
 
 
 class FitnessPolicy(Protocol):
@@ -67,8 +68,25 @@ def _graded(
     bounds = fitness_bounds(speedups, policy.p, policy.unallocated, policy.one_distributed_per_node, multipliers)
     name, bound = min(bounds.items(), key=lambda item: item[1])
     gap = relative_gap(value, bound)
+    if gap is not None and gap > tolerance:
+        proved = _searched(policy, speedups, plan, multipliers, value)
+        if proved is not None:
+            name, bound, gap = "search below the prices", proved, relative_gap(value, proved)
     status = "optimal" if gap is not None and gap <= tolerance else "bounded"
     return Verdict(status, value, bound, "proved", gap, checks, f"best bound: {name}")
+
+
+def _searched(
+    policy: FitnessPolicy, speedups: Speedups, plan: IntArray, given: Multipliers | None, value: float
+) -> float | None:
+    """The optimum itself, where a short search of what the prices leave open finds it."""
+    if not isinstance(given, NodePrices):
+        return None
+    apart, epsilon = policy.one_distributed_per_node, policy.unallocated
+    total = searched_bound(speedups, policy.p, epsilon, apart, given, plan)
+    if total is None or policy.p == -np.inf:
+        return None if total is None else value
+    return max(value, given.unit * mean_of(total / len(plan), policy.p))
 
 
 def _value(instance: ElasticInstance, policy: Policy, plan: IntArray, speedups: Speedups) -> float:

@@ -5,7 +5,9 @@ Each round of the method offers multipliers. For a round with rising jobs A, W t
     F(x) = sum_A lambda_i s_i level_i(x) / W_i + sum_others v_k r_k(x),      lambda, v >= 0
 
 The multipliers bound F over all allocations by B (``certify``). If every job keeps level L, F is at least F(L); so job i
-alone can rise by at most (B - F(L)) / (its coefficient), relative to its rate. Nothing else is trusted.
+alone can rise by at most (B - F(L)) / (its coefficient), relative to its rate. Nothing else is trusted. Levels are reached
+up to rounding only: F(L) a little above B proves as little as F(L) a little below B, or every job with the least trace of a
+multiplier would count as saturated.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
 SATURATED = 1e-7  # a job that provably cannot rise by more than this part of its level is final
+ROUNDING = 1e-14  # of B
+LEAST = 1e-6  # the part of its fastest rate that a job without any counts by
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,6 @@ def could_rise(space: AllocationSpace, form: Utility, record: Round, per_rate: F
     time = time_prices([(space, gradient)], price, given.time)
     most = float(space.capacity @ price + space.time @ time)
     rate = record.after / per_rate
-    spare = max(0.0, most - float(gradient @ rate))
-    worth = lift * np.maximum(rate, 1e-9 * space.ceiling)
+    spare = max(ROUNDING * most, abs(most - float(gradient @ rate)))
+    worth = lift * np.maximum(rate, LEAST * space.ceiling)
     return np.asarray(np.divide(spare, worth, out=np.full(len(rate), np.inf), where=worth > 0))

@@ -63,6 +63,17 @@ class Configurations:
 
 
 @dataclass(frozen=True, eq=False)
+class ElasticAllocation(Allocation):
+    """``allocation["job7", "t4"]`` is the number of GPUs of that type that job7 holds (all of the time)."""
+
+    @cached_property
+    def matrix(self) -> FloatArray:
+        """(J, R) GPUs of each job on each accelerator type."""
+        _, member, use = self.space.matrices
+        return np.asarray((member.multiply(self.x[None, :]) @ use.T).todense())
+
+
+@dataclass(frozen=True, eq=False)
 class ElasticInstance:
     """A cluster of whole nodes and J elastic jobs.
 
@@ -250,11 +261,11 @@ class ElasticInstance:
             ),
         )
 
-    def allocation(self, plan: IntArray) -> Allocation:
+    def allocation(self, plan: IntArray) -> ElasticAllocation:
         """The plan over the columns it uses: (job, type, GPUs, nodes), each with x = 1."""
         way = self.configuration_of(np.asarray(plan))
         job = np.flatnonzero(way >= 0)
-        return Allocation(self._columns(job, way[job], self.goodput[job, way[job]]), np.ones(len(job)))
+        return ElasticAllocation(self._columns(job, way[job], self.goodput[job, way[job]]), np.ones(len(job)))
 
     # --- the rest of the noun --------------------------------------------------------------------------------------
     @cached_property
