@@ -67,12 +67,14 @@ from gavelopt.model.serving import (
 )
 from gavelopt.model.solution import Prices, Solution
 from gavelopt.model.space import AllocationSpace
-from gavelopt.model.speedups import Speedups, box_cox
+from gavelopt.model.speedups import Speedups, box_cox, mean_of
 from gavelopt.model.split_plan import SplitPlan, StageChoice
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import NumericView, View, known_costs
 from gavelopt.replay.duty_cycles import PackingReport, serve_packing
+from gavelopt.replay.check import check_replay
+from gavelopt.replay.discipline import Discipline
 from gavelopt.replay.request_trace import RequestTrace
 from gavelopt.replay.requests import (
     dealt,
@@ -85,6 +87,8 @@ from gavelopt.replay.requests import (
     refitted,
     uniform_arrivals,
 )
+from gavelopt.replay.result import Replay
+from gavelopt.replay.run import replay
 from gavelopt.replay.serving import ServingReport, ServingSimulator, compiled_work, simulate_batching, simulate_serving
 
 __version__ = "0.1.0"
@@ -106,6 +110,7 @@ __all__ = [
     "Configuration",
     "DeviceGroup",
     "Diagnosis",
+    "Discipline",
     "DutyCycle",
     "ElasticInstance",
     "ElasticJobs",
@@ -141,6 +146,7 @@ __all__ = [
     "Problem",
     "Query",
     "RateFloor",
+    "Replay",
     "RequestTrace",
     "Saturation",
     "ServedModels",
@@ -170,6 +176,7 @@ __all__ = [
     "bound_good",
     "box_cox",
     "check_packing",
+    "check_replay",
     "choice",
     "compare",
     "compiled_work",
@@ -188,6 +195,7 @@ __all__ = [
     "isolated_share",
     "known_costs",
     "least_work",
+    "mean_of",
     "most_jobs",
     "occupancy",
     "packing_bounds",
@@ -201,6 +209,7 @@ __all__ = [
     "read_batch_profiles",
     "read_requests",
     "refitted",
+    "replay",
     "saturate",
     "serve_packing",
     "simulate_batching",

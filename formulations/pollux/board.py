@@ -1,10 +1,10 @@
 """Placing jobs on nodes: from chosen options to a plan, with repair.
 
 A job of r GPUs on one node takes a slot, a job across nodes one part on each of several. Jobs are placed by their largest
-part, each part on the tightest node that holds it. What does not fit is put where it costs least: freeing k GPUs of a node costs the
-least sum of utilities by which the jobs that stand there alone can shrink (or leave), and a waiting job takes the (node, k)
-with the greatest net gain. In the end each node's GPUs are dealt out once more among the jobs on it, exactly (a dynamic
-program over at most R GPUs). Heuristic: no proof comes from here.
+part, each part on the tightest node that holds it. What does not fit is put where it costs least: freeing k GPUs of a node
+costs the least sum of utilities by which the jobs that stand there alone can shrink (or leave), and a waiting job takes the
+(node, k) with the greatest net gain. In the end each node's GPUs are dealt out once more among the jobs on it, exactly (a
+dynamic program over at most R GPUs). Heuristic: no proof comes from here.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ def _most_reaching(ladder: Ladder, steps: list[tuple[float, int]], at: int) -> t
     if found is None:
         return None, 0
     plan = decode(ladder.structure, counts_of(program, found[1]))
-    return plan, int(round(found[0]))
+    return plan, round(found[0])
 
 
 def _program(ladder: Ladder, steps: list[tuple[float, int]]) -> Program:

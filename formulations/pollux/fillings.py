@@ -37,9 +37,7 @@ def partitions(total: int, largest: int) -> tuple[tuple[int, ...], ...]:
     if total == 0:
         return ((),)
     return tuple(
-        (first, *rest)
-        for first in range(min(total, largest), 0, -1)
-        for rest in partitions(total - first, first)
+        (first, *rest) for first in range(min(total, largest), 0, -1) for rest in partitions(total - first, first)
     )
 
 
@@ -53,9 +51,7 @@ def fillings(capacity: int, parts: bool) -> tuple[Filling, ...]:
     )
 
 
-def decompositions(
-    gpus: int, whole: frozenset[int], price: go.FloatArray, most: float
-) -> Iterator[tuple[int, ...]]:
+def decompositions(gpus: int, whole: frozenset[int], price: go.FloatArray, most: float) -> Iterator[tuple[int, ...]]:
     """Decompositions of ``gpus`` into >= 2 parts of 1..R, largest first, undominated, at a price of at most ``most``.
 
     whole: GPUs that some node of this type has free in all (R at least); price: (R,) >= 0 of a part.

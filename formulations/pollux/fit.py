@@ -12,10 +12,9 @@ the scheduler tries it ("exploration"):
     nothing on one node with K > 1    alpha_r = beta_r = 1e-8
     nothing with K > 2                beta_n = beta_r = 1e-8
 
-The objective has poor local minima, so the search starts from Pollux's point (0.1, 0.01, three times over; gamma 1.001) and from
-random points about a straight-line guess, in logarithms, by descent and by least squares
-before descent; gradients are analytic. The parameters are weakly determined by
-the data: compare objectives and predictions, never parameters.
+The objective has poor local minima, so the search starts from Pollux's point (0.1, 0.01, three times over; gamma 1.001) and
+from random points about a straight-line guess, in logarithms, by descent alone and by least squares before descent; gradients
+are analytic. The parameters are weakly determined by the data: compare objectives and predictions, never parameters.
 
 Reference: Pollux, section 4.1; adaptdl/goodput.py (fit_perf_params), which has the single start.
 """
@@ -185,9 +184,7 @@ def _descend(space: Space, rows: Measurements) -> tuple[go.FloatArray, float]:
         return total, space.chain(params, gradient)
 
     start = space.inner(space.point)
-    found = optimize.minimize(
-        value, start, jac=True, method="L-BFGS-B", bounds=space.bounds, options={"maxiter": 2000}
-    )
+    found = optimize.minimize(value, start, jac=True, method="L-BFGS-B", bounds=space.bounds, options={"maxiter": 2000})
     return space.whole(found.x), float(found.fun)
 
 

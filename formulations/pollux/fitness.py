@@ -52,8 +52,12 @@ class PolluxFitness(go.Policy):
     reference = "Pollux, OSDI 2021, section 4.2"
     generic = False
     methods = (
-        go.Method("exact", exact, "exact", "placement prices, then integers where they leave a gap", ("lexicographic",)),
-        go.Method("greedy", greedy, "heuristic", "marginal gains at one price per GPU, placed and repaired", ("within",)),
+        go.Method(
+            "exact", exact, "exact", "placement prices, then integers where they leave a gap", ("lexicographic",)
+        ),
+        go.Method(
+            "greedy", greedy, "heuristic", "marginal gains at one price per GPU, placed and repaired", ("within",)
+        ),
         go.Method("pool", pool, "heuristic", "dynamic program over one pool of GPUs (an upper bound), placed"),
         go.Method("sia", sia, "heuristic", "Sia's program: powers of two and whole nodes", ("idle_cost", "scale_up")),
         go.Method(
@@ -137,10 +141,7 @@ def reference_share(instance: go.ElasticInstance, base: str) -> go.FloatArray:
     replicas = np.clip(gpus // size, instance.jobs.min_replicas[job], instance.jobs.most_replicas[job])
     per_node = instance.gpus_per_node[kind]
     spread = (replicas * size > per_node) & (base != "fair_one_node")
-    runs = ~np.isnan(instance.jobs.perf[job, kind, 0])
-    goodput = np.zeros(len(job))
-    at = np.flatnonzero(runs)
-    goodput[at] = instance.goodput_at(job[at], kind[at], replicas[at], spread[at]).goodput
+    goodput = instance.goodput_of(job, kind, replicas * size, spread)
     weight = np.where(goodput > 0, instance.cluster.count[kind], 0.0)
     total = np.bincount(job, weights=weight * goodput, minlength=jobs)
     mass = np.bincount(job, weights=weight, minlength=jobs)
@@ -149,6 +150,4 @@ def reference_share(instance: go.ElasticInstance, base: str) -> go.FloatArray:
 
 def _number(value: object, option: str, good: bool, rule: str) -> None:
     if isinstance(value, bool) or not good:
-        raise go.InputError(
-            f"option {option!r} of policy 'pollux_fitness' out of range", seen=repr(value), rule=rule
-        )
+        raise go.InputError(f"option {option!r} of policy 'pollux_fitness' out of range", seen=repr(value), rule=rule)

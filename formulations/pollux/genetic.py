@@ -4,8 +4,8 @@
     crossover    at one job: its rows and all above come from the other parent
     mutation     a row goes back to the present one with probability 0.1; one row in ten loses each entry with probability
                  0.1; where a node has free GPUs, entries are raised to a random number, one a node and one of the job's own
-    repair       rows that may not move; from a node's second distributed job on, all its jobs leave; at most K_max GPUs and 16 nodes a
-                 job, over the nodes in random order; node capacity, earlier jobs first; a job below K_min gets nothing
+    repair       rows that may not move; from a node's second distributed job on, all its jobs leave; at most K_max GPUs and
+                 16 nodes a job, over nodes in random order; node capacity, earlier jobs first; below K_min a job leaves
 
 Population 100, 100 generations; the first population is the present plan, or ``start`` (a population of an earlier solution's
 ``details``, or plans). The fittest plan found is returned: no bound.
@@ -142,7 +142,9 @@ class Breeding:
         states = np.where(self.pinned[None, :, None], self.base, states)
         if self.question.apart:
             across = (states > 0).sum(axis=2) > 1
-            states[((states > 0) & across[:, :, None]).cumsum(axis=1) > 1] = 0  # also what stands there alone, as in the code
+            states[((states > 0) & across[:, :, None]).cumsum(axis=1) > 1] = (
+                0  # also what stands there alone, as in the code
+            )
         order = np.argsort(random.random(states.shape), axis=2)
         states = np.take_along_axis(states, order, axis=2)
         states = np.diff(np.minimum(states.cumsum(axis=2), self.most[:, None]), axis=2, prepend=0)

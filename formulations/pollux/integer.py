@@ -176,7 +176,9 @@ def add_spans(program: Program, structure: Structure) -> None:
         for f in range(1, size + 1):
             program.spans[kind, f] = program.row(np.inf, f - much)
             program.offers[kind, f] = program.row(0.0)
-            program.column(0.0, 1.0, ("offers", kind, f), [(program.spans[kind, f], -much), (program.offers[kind, f], -nodes)])
+            program.column(
+                0.0, 1.0, ("offers", kind, f), [(program.spans[kind, f], -much), (program.offers[kind, f], -nodes)]
+            )
 
 
 def run(program: Program, seconds: float, gap: float = 0.0) -> tuple[tuple[float, go.FloatArray] | None, float]:
@@ -186,7 +188,13 @@ def run(program: Program, seconds: float, gap: float = 0.0) -> tuple[tuple[float
     if seconds <= 0:
         return None, np.inf
     solver = highspy.Highs()
-    options = {"output_flag": False, "threads": 1, "mip_rel_gap": gap, "mip_abs_gap": 1e-9, "time_limit": min(seconds, 1e9)}
+    options = {
+        "output_flag": False,
+        "threads": 1,
+        "mip_rel_gap": gap,
+        "mip_abs_gap": 1e-9,
+        "time_limit": min(seconds, 1e9),
+    }
     for option, value in options.items():
         solver.setOptionValue(option, value)
     solver.passModel(_model(highspy, program))
@@ -206,7 +214,11 @@ def _model(highspy: Any, program: Program) -> Any:
     model = highspy.HighsLp()
     model.num_col_, model.num_row_ = len(program.cost), len(program.rows)
     model.sense_ = highspy.ObjSense.kMaximize
-    model.col_cost_, model.col_lower_, model.col_upper_ = np.array(program.cost), np.zeros(len(program.cost)), np.array(program.top)
+    model.col_cost_, model.col_lower_, model.col_upper_ = (
+        np.array(program.cost),
+        np.zeros(len(program.cost)),
+        np.array(program.top),
+    )
     model.row_lower_, model.row_upper_ = np.array(program.lower), np.array(program.rows)
     model.a_matrix_.format_ = highspy.MatrixFormat.kColwise
     model.a_matrix_.start_, model.a_matrix_.index_, model.a_matrix_.value_ = matrix.indptr, matrix.indices, matrix.data

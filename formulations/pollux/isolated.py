@@ -29,7 +29,9 @@ def equal_shares(question: Question) -> go.IntArray:
     count = instance.cluster.count
     jobs = np.flatnonzero(~question.speedups.pinned)
     place = (np.arange(len(jobs)) + 0.5) / max(len(jobs), 1)
-    kind = np.searchsorted(np.cumsum(count) / count.sum(), place) if count.sum() else np.zeros(len(jobs), dtype=np.int64)
+    kind = (
+        np.searchsorted(np.cumsum(count) / count.sum(), place) if count.sum() else np.zeros(len(jobs), dtype=np.int64)
+    )
     choice = np.full(len(instance.jobs), IDLE, dtype=np.int64)
     for t in range(len(count)):
         members = jobs[kind == t]

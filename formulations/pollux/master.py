@@ -124,7 +124,10 @@ class Master:
         return found
 
     def _add(self, columns: list[tuple[Column, float]]) -> None:
-        start, index, value, cost = [], [], [], []
+        start: list[int] = []
+        index: list[int] = []
+        value: list[float] = []
+        cost: list[float] = []
         for column, gain in columns:
             self._seen.add((column.job, column.way, column.parts))
             self.columns.append(column)
@@ -181,9 +184,17 @@ def _solver(highspy: Any, structure: Structure) -> Any:
     limit = np.array(structure.limit)
     empty = np.zeros(0)
     solver.addRows(
-        len(limit), np.full(len(limit), -np.inf), limit, 0, np.zeros(len(limit), dtype=np.int32), empty.astype(np.int32), empty
+        len(limit),
+        np.full(len(limit), -np.inf),
+        limit,
+        0,
+        np.zeros(len(limit), dtype=np.int32),
+        empty.astype(np.int32),
+        empty,
     )
-    start, index, value = [], [], []
+    start: list[int] = []
+    index: list[int] = []
+    value: list[float] = []
     for at, filling in structure.supply:
         start.append(len(index))
         entries = structure.supply_entries(at, filling)
@@ -191,7 +202,13 @@ def _solver(highspy: Any, structure: Structure) -> Any:
         value += [amount for _, amount in entries]
     number = len(start)
     solver.addCols(
-        number, np.zeros(number), np.zeros(number), np.full(number, np.inf), len(index),
-        np.array(start), np.array(index), np.array(value),
+        number,
+        np.zeros(number),
+        np.zeros(number),
+        np.full(number, np.inf),
+        len(index),
+        np.array(start),
+        np.array(index),
+        np.array(value),
     )
     return solver

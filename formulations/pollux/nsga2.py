@@ -45,9 +45,7 @@ def first_generation(states: go.IntArray, operators: Operators, size: int) -> Po
     return survivors(unique, operators.score(unique), size)
 
 
-def next_generation(
-    population: Population, operators: Operators, size: int, random: np.random.Generator
-) -> Population:
+def next_generation(population: Population, operators: Operators, size: int, random: np.random.Generator) -> Population:
     """One generation further."""
     known = _marks(population.states)
     bred: list[go.IntArray] = []
@@ -78,7 +76,7 @@ def survivors(states: go.IntArray, values: go.FloatArray, size: int) -> Populati
     return Population(states[kept], values[kept], front[kept], crowding[kept])
 
 
-def dominates(first: go.FloatArray, second: go.FloatArray) -> go.FloatArray:
+def dominates(first: go.FloatArray, second: go.FloatArray) -> go.BoolArray:
     """Whether ``first`` is nowhere worse and somewhere better than ``second``, over the last axis."""
     return np.asarray((first <= second).all(axis=-1) & (first < second).any(axis=-1))
 

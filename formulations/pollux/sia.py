@@ -34,7 +34,9 @@ def sia(problem: go.Problem, idle_cost: float | None = None, scale_up: float | N
     """The best choice among Sia's configurations, placed."""
     question = Question.of(problem)
     if idle_cost is not None and not (isinstance(idle_cost, (int, float)) and idle_cost > 0):
-        raise go.InputError("option 'idle_cost' of method 'sia' out of range", seen=repr(idle_cost), rule="a number > 0")
+        raise go.InputError(
+            "option 'idle_cost' of method 'sia' out of range", seen=repr(idle_cost), rule="a number > 0"
+        )
     if scale_up is not None and not (isinstance(scale_up, (int, float)) and scale_up >= 1):
         raise go.InputError("option 'scale_up' of method 'sia' out of range", seen=repr(scale_up), rule="a number >= 1")
     allowed = configuration_set(question)[None, :] & np.isfinite(question.utility)
@@ -48,7 +50,7 @@ def configuration_set(question: Question) -> go.BoolArray:
     """(C,) powers of two on one node, and whole nodes."""
     ways, size = question.speedups.ways, question.instance.gpus_per_node[question.speedups.ways.type]
     powers = (ways.gpus & (ways.gpus - 1)) == 0
-    return np.where(ways.spread, (ways.gpus % size == 0) & (ways.gpus > size), powers)
+    return np.asarray(np.where(ways.spread, (ways.gpus % size == 0) & (ways.gpus > size), powers))
 
 
 def within_scale_up(question: Question, factor: float | None) -> go.BoolArray:
@@ -75,9 +77,7 @@ def _idle(question: Question, allowed: go.BoolArray, cost: float | None) -> go.F
     return np.where(runs, np.maximum(idle, best - spread), np.where(np.isfinite(idle), idle, 0.0))
 
 
-def _solve(
-    question: Question, allowed: go.BoolArray, idle: go.FloatArray, seconds: float
-) -> go.IntArray:
+def _solve(question: Question, allowed: go.BoolArray, idle: go.FloatArray, seconds: float) -> go.IntArray:
     """(J,) the choice of the integer program."""
     instance, ways = question.instance, question.speedups.ways
     pinned = question.speedups.pinned

@@ -96,7 +96,7 @@ class Structure:
             return [(self.slot[kind][parts[0] - 1], 1.0)]
         if not self.question.apart:
             return [(self.part[kind][0], float(sum(parts)))]
-        return [(self.part[kind][f - 1], float(parts.count(f))) for f in sorted(set(parts))]  # type: ignore[attr-defined]
+        return [(self.part[kind][f - 1], float(parts.count(f))) for f in sorted(set(parts))]
 
     def keep_entries(self, job: int) -> list[tuple[int, float]]:
         """What a job takes that keeps its row."""
@@ -153,9 +153,9 @@ def node_classes(question: Question) -> list[NodeClass]:
     pinned = question.present * speedups.pinned[:, None]
     free = instance.node_gpus - pinned.sum(axis=0)
     across = (pinned > 0).sum(axis=1) > 1
-    open_ = ~(pinned[across] > 0).any(axis=0) if question.apart else np.ones(instance.nodes, dtype=bool)
+    open_ = np.asarray(~(pinned[across] > 0).any(axis=0)) if question.apart else np.ones(instance.nodes, dtype=bool)
     movable = np.isfinite(question.kept) & ~speedups.pinned
-    held = (question.present[movable] > 0).any(axis=0)
+    held = np.asarray((question.present[movable] > 0).any(axis=0))
     groups: dict[tuple[int, int, bool, int], list[int]] = {}
     for node in range(instance.nodes):
         alone = node if held[node] else -1

@@ -75,7 +75,9 @@ def _jobs(rows: Sequence[Fields], cluster: Cluster, nodes: Labels) -> tuple[Elas
     columns: dict[str, Any] = {
         "init_batch_size": start,
         "max_batch_size": [row.integer("max_batch_size", minimum=1) for row in rows],
-        "min_batch_size": [row.integer("min_batch_size", first, minimum=1) for row, first in zip(rows, start, strict=True)],
+        "min_batch_size": [
+            row.integer("min_batch_size", first, minimum=1) for row, first in zip(rows, start, strict=True)
+        ],
         "grad_sqr": [sqr for sqr, _ in grads],
         "grad_var": [var for _, var in grads],
         "local_batch_min": [low for low, _ in limits],
@@ -124,7 +126,9 @@ def _grad(section: Fields) -> tuple[float, float]:
 def _bounds(row: Fields) -> tuple[int, int]:
     bounds = row.numbers("local_batch_bounds", minimum=1, whole=True)
     if len(bounds) != 2:
-        raise InputError(f"{row.place('local_batch_bounds')} must be two numbers", seen=bounds, rule="[smallest, largest]")
+        raise InputError(
+            f"{row.place('local_batch_bounds')} must be two numbers", seen=bounds, rule="[smallest, largest]"
+        )
     return int(bounds[0]), int(bounds[1])
 
 

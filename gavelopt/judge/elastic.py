@@ -47,24 +47,24 @@ def judge_plan(
         return Verdict("failed", None, None, None, None, (), f"not a plan of this instance: {seen}")
     if not len(instance.jobs):
         return Verdict("optimal", 0.0, 0.0, "proved", 0.0, ())
-    checks = check_plan(instance, policy, matrix)
+    speedups = policy.speedups(instance)
+    checks = check_plan(instance, speedups, policy.one_distributed_per_node, matrix)
     broken = [check for check in checks if not check.passed]
     if broken:
         words = ", ".join(f"{c.name} by {c.residual:.3g} at {c.worst}" for c in broken)
         return Verdict("failed", None, None, None, None, checks, f"the answer violates {words}")
-    return _graded(instance, policy, matrix.astype(np.int64), multipliers, tolerance, checks)
+    return _graded(speedups, policy, matrix.astype(np.int64), multipliers, tolerance, checks)
 
 
 def _graded(
-    instance: ElasticInstance,
+    speedups: Speedups,
     policy: Any,
     plan: IntArray,
     multipliers: Multipliers | None,
     tolerance: float,
     checks: tuple[Check, ...],
 ) -> Verdict:
-    speedups = policy.speedups(instance)
-    value = _value(instance, policy, plan, speedups)
+    value = _value(policy, plan, speedups)
     bounds = fitness_bounds(speedups, policy.p, policy.unallocated, policy.one_distributed_per_node, multipliers)
     name, bound = min(bounds.items(), key=lambda item: item[1])
     gap = relative_gap(value, bound)
@@ -89,13 +89,13 @@ def _searched(
     return max(value, given.unit * mean_of(total / len(plan), policy.p))
 
 
-def _value(instance: ElasticInstance, policy: Policy, plan: IntArray, speedups: Speedups) -> float:
+def _value(policy: Policy, plan: IntArray, speedups: Speedups) -> float:
     """The declaration, read at the goodput that counts: after the loss that a restart costs."""
-    allocation = instance.allocation(plan)
-    return value_of(policy, instance, allocation.space, speedups.counted_goodput(plan))
+    instance: Any = speedups.instance  # a View speaks of any kind of instance
+    return value_of(policy, instance, instance.allocation(plan).space, speedups.counted_goodput(plan))
 
 
-def check_plan(instance: ElasticInstance, policy: FitnessPolicy, plan: FloatArray) -> tuple[Check, ...]:
+def check_plan(instance: ElasticInstance, speedups: Speedups, apart: bool, plan: FloatArray) -> tuple[Check, ...]:
     """Every named constraint of a (J, N) plan; the residual is a number of GPUs, nodes or jobs, and the limit is 0."""
     names, nodes = instance.jobs.names, instance.node_names
     whole = np.where(np.isfinite(plan), np.maximum(np.rint(plan), 0), 0).astype(np.int64)
@@ -106,12 +106,12 @@ def check_plan(instance: ElasticInstance, policy: FitnessPolicy, plan: FloatArra
         _check("whole GPUs", np.nan_to_num(np.abs(plan - whole), nan=np.inf).max(axis=1, initial=0.0), names),
         _check("capacity", whole.sum(axis=0) - instance.node_gpus, nodes),
         _check("one type", np.maximum(high - low, 0), names),
-        _check("configuration", np.isnan(policy.speedups(instance).of_plan(whole)), names),
+        _check("configuration", np.isnan(speedups.of_plan(whole)), names),
     ]
     if instance.pinned.any() and instance.current is not None:
         moved = np.abs(whole - instance.current).sum(axis=1) * instance.pinned
         checks.append(_check("not to be moved", moved, names))
-    if policy.one_distributed_per_node:
+    if apart:
         checks.append(_check("one distributed job a node", exclusive(instance, whole), nodes))
     return tuple(checks)
 

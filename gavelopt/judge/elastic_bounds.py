@@ -170,10 +170,10 @@ def price_across(part: FloatArray, most: int) -> tuple[FloatArray, IntArray]:
 def earnings(instance: ElasticInstance, apart: bool, prices: NodePrices) -> float:
     """The greatest earning of all nodes, each filled as it can be."""
     slot, part = _clean(prices)
-    own = np.zeros(instance.nodes, dtype=bool)  # nodes where rows that stay have prices of their own
+    own: BoolArray = np.zeros(instance.nodes, dtype=bool)  # nodes where rows that stay have prices of their own
     total = 0.0
     if prices.kept is not None and instance.current is not None:
-        own = instance.current.any(axis=0)
+        own = np.asarray(instance.current.any(axis=0))
         pays = kept_prices(instance, prices)
         for node in np.flatnonzero(own).tolist():
             total += _earning_with_rows(instance, apart, node, pays[:, node], slot[node], part[node])

@@ -110,9 +110,7 @@ class Search:
                     return False
                 free -= row
                 open_[row > 0] &= not across
-        nodes = tuple(
-            (int(k), int(f), bool(o)) for k, f, o in zip(instance.node_type, free, open_, strict=True) if f
-        )
+        nodes = tuple((int(k), int(f), bool(o)) for k, f, o in zip(instance.node_type, free, open_, strict=True) if f)
         return self._fits(tuple(sorted(nodes)), tuple(sorted(demands, reverse=True)))
 
     def _fits(self, nodes: tuple[Node, ...], demands: tuple[Demand, ...]) -> bool:

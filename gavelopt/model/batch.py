@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -119,12 +120,17 @@ def _beyond(
         span = model.replicas * (steps + 1)
         low = np.maximum(limits.local_min, -(-limits.total_min // span))
         high = np.minimum(limits.local_max, limits.total_max // span)
-        local = first_not_falling(lambda m, s=steps: model.seconds_slope(m, s), low, np.maximum(low, high))  # type: ignore[misc]
+        local = first_not_falling(partial(_slope, model, steps), low, np.maximum(low, high))
         best.offer(model, limits, rows, local, steps)
         best.offer(model, limits, rows, local - 1, steps)
         floor = _floor(model, limits, local, steps) + _rise(model, limits)
         keep = np.flatnonzero((steps < last) & (floor < best.seconds[rows]))
         model, limits, rows, steps, last = model.take(keep), limits.take(keep), rows[keep], steps[keep] + 1, last[keep]
+
+
+def _slope(model: GoodputModel, steps: IntArray, local: IntArray) -> FloatArray:
+    """d h / d m at fixed accumulation, for the bisection over m."""
+    return model.seconds_slope(local, steps)
 
 
 def _floor(model: GoodputModel, limits: BatchLimits, local: IntArray, steps: IntArray) -> FloatArray:
@@ -140,12 +146,13 @@ def _floor(model: GoodputModel, limits: BatchLimits, local: IntArray, steps: Int
     with np.errstate(divide="ignore", invalid="ignore"):
         cross = (h1 - h0 + d0 * below - d1 * local) / (d0 - d1)
     ends = [left, right, np.clip(np.where(np.isfinite(cross), cross, left), left, right)]
-    return np.min([np.maximum(h0 + d0 * (m - below), h1 + d1 * (m - local)) for m in ends], axis=0)
+    tangents = [np.maximum(h0 + d0 * (m - below), h1 + d1 * (m - local)) for m in ends]
+    return np.asarray(np.min(tangents, axis=0))
 
 
 def _rise(model: GoodputModel, limits: BatchLimits) -> FloatArray:
     """(n,) h rises by at least this with every further accumulation step, at the same M."""
-    return model.alpha_c * model.samples_needed(limits.total_max) / limits.total_max
+    return np.asarray(model.alpha_c * model.samples_needed(limits.total_max) / limits.total_max)
 
 
 def first_not_falling(slope: Slope, low: IntArray, high: IntArray) -> IntArray:

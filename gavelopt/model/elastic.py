@@ -128,7 +128,9 @@ class ElasticInstance:
         mixed = [len(np.unique(self.node_type[row > 0])) > 1 for row in whole]
         if any(mixed):
             raise InputError(
-                "a job holds GPUs of two types", where=f"job {self.jobs.names[mixed.index(True)]!r}", rule="one type a job"
+                "a job holds GPUs of two types",
+                where=f"job {self.jobs.names[mixed.index(True)]!r}",
+                rule="one type a job",
             )
         return read_only(whole) if whole.any() else None
 
@@ -179,7 +181,8 @@ class ElasticInstance:
         fits = (replicas == np.rint(replicas)) & (replicas >= jobs.min_replicas[:, None])
         fits &= replicas <= jobs.most_replicas[:, None]
         fits &= ~np.isnan(jobs.perf[:, :, 0])[:, ways.type]
-        return np.nonzero(fits)
+        job, way = np.nonzero(fits)
+        return job.astype(np.int64), way.astype(np.int64)
 
     def goodput_at(self, job: IntArray, kind: IntArray, replicas: IntArray, spread: BoolArray) -> Best:
         """The best batch size of each cell (job, accelerator type, replicas, over several nodes or not), each (n,)."""
@@ -203,6 +206,20 @@ class ElasticInstance:
         job, way = self._cells
         ways = self.configurations
         return self.goodput_at(job, ways.type[way], ways.gpus[way] // self.jobs.gpus_per_replica[job], ways.spread[way])
+
+    def goodput_of(self, job: IntArray, kind: IntArray, gpus: IntArray, spread: BoolArray) -> FloatArray:
+        """(n,) best goodput of each cell, also where that is no configuration of this cluster (16 GPUs on one node)."""
+        place = self.configurations.place
+        known = (kind < place.shape[0]) & (gpus < place.shape[2])
+        way = np.full(len(job), -1, dtype=np.int64)
+        way[known] = place[kind[known], spread[known].astype(np.int64), gpus[known]]
+        found = np.where(way >= 0, self.goodput[job, way], 0.0) if len(self.configurations) else np.zeros(len(job))
+        beyond = np.flatnonzero((way < 0) & ~np.isnan(self.jobs.perf[job, kind, 0]))
+        if len(beyond):
+            at = job[beyond]
+            replicas = gpus[beyond] // self.jobs.gpus_per_replica[at]
+            found[beyond] = self.goodput_at(at, kind[beyond], replicas, spread[beyond]).goodput
+        return found
 
     def _table(self, values: Any) -> Any:
         table = np.zeros((len(self.jobs), len(self.configurations)), dtype=values.dtype)
@@ -291,7 +308,9 @@ class ElasticInstance:
 
     def replace(self, **changes: Any) -> ElasticInstance:
         """A copy with some fields replaced (cluster, jobs, current, name, notes)."""
-        return ElasticInstance(**{f: changes.get(f, getattr(self, f)) for f in ("cluster", "jobs", "current", "name", "notes")})
+        return ElasticInstance(
+            **{f: changes.get(f, getattr(self, f)) for f in ("cluster", "jobs", "current", "name", "notes")}
+        )
 
     def take(self, rows: Sequence[int] | IntArray | BoolArray) -> ElasticInstance:
         """The instance with only the jobs at the given positions, in that order."""

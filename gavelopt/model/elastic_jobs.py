@@ -58,9 +58,10 @@ class ElasticJobs:
     restart_s: FloatArray
 
     COLUMNS = (
-        "perf grad_sqr grad_var init_batch_size max_batch_size min_batch_size local_batch_min local_batch_max "
-        "min_replicas max_replicas gpus_per_replica accumulate preemptible age_s restarts restart_s"
-    ).split()
+        *("perf", "grad_sqr", "grad_var", "init_batch_size", "max_batch_size", "min_batch_size"),
+        *("local_batch_min", "local_batch_max", "min_replicas", "max_replicas", "gpus_per_replica"),
+        *("accumulate", "preemptible", "age_s", "restarts", "restart_s"),
+    )
 
     def __init__(
         self,
@@ -131,7 +132,7 @@ class ElasticJobs:
     @property
     def most_replicas(self) -> IntArray:
         """(J,) replicas beyond which every replica would hold less than its smallest local batch."""
-        return np.minimum(self.max_replicas, np.maximum(self.max_batch_size // self.local_batch_min, 1))
+        return np.asarray(np.minimum(self.max_replicas, np.maximum(self.max_batch_size // self.local_batch_min, 1)))
 
     def take(self, rows: object) -> ElasticJobs:
         """The jobs at the given positions (or where a boolean mask holds), in that order."""
@@ -158,7 +159,7 @@ def _perf(values: object, labels: Labels) -> FloatArray:
         raise InputError(
             "perf has the wrong shape", seen=table.shape, rule=f"({len(labels)}, accelerator types, {len(PERF)})"
         )
-    runs = ~np.isnan(table).all(axis=2)
+    runs = np.asarray(~np.isnan(table).all(axis=2))
     bad = runs[:, :, None] & ~(np.isfinite(table) & (table >= 0))
     bad[:, :, -1] |= runs & ~(table[:, :, -1] >= 1)
     idle = runs & (table[:, :, 0] + table[:, :, 1] <= 0)  # an iteration must take time

@@ -26,9 +26,11 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 
+Numbers = NDArray[Any]  # floats, or whole numbers of samples and steps
 PERF = ("alpha_c", "beta_c", "alpha_n", "beta_n", "alpha_r", "beta_r", "gamma")
 
 
@@ -56,7 +58,7 @@ class GoodputModel:
         """The cells at the given rows."""
         return GoodputModel(*(getattr(self, field.name)[rows] for field in fields(self)))
 
-    def grad_time(self, local: FloatArray) -> FloatArray:
+    def grad_time(self, local: Numbers) -> FloatArray:
         """Seconds of one forward and backward pass over ``local`` samples."""
         return self.alpha_c + self.beta_c * local
 
@@ -66,35 +68,35 @@ class GoodputModel:
         beta = np.where(self.spread, self.beta_n, self.beta_r)
         return np.where(self.replicas > 1, alpha + beta * np.maximum(self.replicas - 2, 0), 0.0)
 
-    def step_time(self, local: FloatArray) -> FloatArray:
+    def step_time(self, local: Numbers) -> FloatArray:
         """Seconds of the last micro-step: computation and synchronisation, overlapped."""
         grad, sync = self.grad_time(local), self.sync_time()
         return overlap(grad, sync, self.gamma)
 
-    def iteration_time(self, local: FloatArray, accumulation: FloatArray) -> FloatArray:
+    def iteration_time(self, local: Numbers, accumulation: Numbers) -> FloatArray:
         """T_iter in seconds: ``accumulation`` micro-steps without synchronisation and one with it."""
         return accumulation * self.grad_time(local) + self.step_time(local)
 
-    def iteration_slope(self, local: FloatArray, accumulation: FloatArray) -> FloatArray:
+    def iteration_slope(self, local: Numbers, accumulation: Numbers) -> FloatArray:
         """d T_iter / d m."""
         grad = self.grad_time(local)
         step = overlap(grad, self.sync_time(), self.gamma)
         share = np.divide(grad, step, out=np.ones_like(step), where=step > 0) ** (self.gamma - 1.0)
         return self.beta_c * (accumulation + share)
 
-    def batch(self, local: FloatArray, accumulation: FloatArray) -> FloatArray:
+    def batch(self, local: Numbers, accumulation: Numbers) -> FloatArray:
         """M, samples an update."""
         return self.replicas * local * (accumulation + 1.0)
 
-    def throughput(self, local: FloatArray, accumulation: FloatArray) -> FloatArray:
+    def throughput(self, local: Numbers, accumulation: Numbers) -> FloatArray:
         """Samples per second."""
         return self.batch(local, accumulation) / self.iteration_time(local, accumulation)
 
-    def efficiency(self, batch: FloatArray) -> FloatArray:
+    def efficiency(self, batch: Numbers) -> FloatArray:
         """Progress of a sample at batch size ``batch``, relative to one at M0."""
         return 1.0 / self.samples_needed(batch)
 
-    def samples_needed(self, batch: FloatArray) -> FloatArray:
+    def samples_needed(self, batch: Numbers) -> FloatArray:
         """(phi + M) / (phi + M0): samples at batch size ``batch`` that teach as much as one at M0."""
         return 1.0 + (batch - self.init_batch) / (self.noise + self.init_batch)
 
@@ -103,16 +105,16 @@ class GoodputModel:
         """phi / (phi + M0), 1 for an infinite noise scale."""
         return 1.0 - self.init_batch / (self.noise + self.init_batch)
 
-    def goodput(self, local: FloatArray, accumulation: FloatArray) -> FloatArray:
+    def goodput(self, local: Numbers, accumulation: Numbers) -> FloatArray:
         """Useful samples per second."""
         return 1.0 / self.seconds(local, accumulation)
 
-    def seconds(self, local: FloatArray, accumulation: FloatArray) -> FloatArray:
+    def seconds(self, local: Numbers, accumulation: Numbers) -> FloatArray:
         """h = 1 / GOODPUT."""
         batch = self.batch(local, accumulation)
         return self.iteration_time(local, accumulation) * self.samples_needed(batch) / batch
 
-    def seconds_slope(self, local: FloatArray, accumulation: FloatArray) -> FloatArray:
+    def seconds_slope(self, local: Numbers, accumulation: Numbers) -> FloatArray:
         """d h / d m at fixed accumulation; it rises with m, and its sign rises with the accumulation."""
         batch = self.batch(local, accumulation)
         rise = local * self.iteration_slope(local, accumulation) * self.samples_needed(batch)
@@ -126,7 +128,7 @@ def overlap(first: FloatArray, second: FloatArray, gamma: FloatArray) -> FloatAr
     return np.asarray(large * (1.0 + ratio**gamma) ** (1.0 / gamma))
 
 
-def noise_scale(init_batch: FloatArray, sqr: FloatArray, var: FloatArray) -> FloatArray:
+def noise_scale(init_batch: Numbers, sqr: FloatArray, var: FloatArray) -> FloatArray:
     """phi = M0 var / sqr in samples; infinite where sqr is 0 and var is not, 0 where both are 0."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.where(var > 0, init_batch * var / sqr, 0.0)
