@@ -72,9 +72,9 @@ from gavelopt.model.split_plan import SplitPlan, StageChoice
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import NumericView, View, known_costs
-from gavelopt.replay.duty_cycles import PackingReport, serve_packing
 from gavelopt.replay.check import check_replay
 from gavelopt.replay.discipline import Discipline
+from gavelopt.replay.duty_cycles import PackingReport, serve_packing
 from gavelopt.replay.request_trace import RequestTrace
 from gavelopt.replay.requests import (
     dealt,
