@@ -1,0 +1,1 @@
+"""Classic schedulers: queue disciplines for whole gangs. Each file: the rule, and its declaration."""

@@ -1,0 +1,159 @@
+"""Is a replay possible, and is it what its scheduler promises? numpy only, from the log, without trust in the engine."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import numpy as np
+
+from gavelopt.model.arrays import FloatArray
+from gavelopt.model.constraints import Check
+from gavelopt.replay.queueing import runnable, whole_accelerators
+from gavelopt.replay.result import Replay
+
+SLACK = 1e-6  # relative to the largest figure of its kind
+
+
+def check_replay(replay: Replay, *, bound_s: float | None = None) -> tuple[Check, ...]:
+    """Named checks of a replay; ``all(check.passed for check in check_replay(r))``.
+
+    capacity     at no time are more accelerators of a type held than there are (nothing is held twice)
+    one life     no job holds two types at once (in fluid mode: no more than all of its time)
+    gangs whole  a job only runs where its whole gang fits and its rate is known
+    arrival      no job starts before it arrives
+    steps        the steps of a job's segments add up to its steps, and no segment makes more than its time allows
+    ideal time   no job is done sooner than alone on its fastest type
+    finish       a job is done when its last segment ends
+    conserving   (disciplines) nobody waits while the job at the head of the queue, or any job that may pass it, fits
+    makespan     for jobs that are all present at time 0: not below ``bound_s``, the optimum of policy "makespan"
+
+    Args:
+        replay: the replay.
+        bound_s: lower bound on the makespan in seconds, to be checked where every job arrives at the same time.
+    """
+    checks = [_capacity(replay), _one_life(replay), _gangs(replay), _arrival(replay), *_steps(replay)]
+    checks += [_ideal(replay), _finish(replay)]
+    if replay.mode == "events":
+        checks.append(_conserving(replay))
+    arrival = replay.instance.jobs.arrival_s
+    if bound_s is not None and len(arrival) and np.ptp(arrival) == 0:
+        short = max(0.0, bound_s - replay.makespan_s) / max(1.0, bound_s)
+        checks.append(Check("makespan not below its bound", short, SLACK))
+    return tuple(checks)
+
+
+def _capacity(replay: Replay) -> Check:
+    """Accelerators of each type held at once, the joint ones of a pair once."""
+    log, count = replay.log, whole_accelerators(replay.instance)
+    count_of = replay.instance.cluster.count if replay.mode == "fluid" else count
+    worst, where = 0.0, None
+    used = log.accelerators_held(replay.instance.jobs.scale_factor)
+    for kind, name in enumerate(replay.instance.cluster.accelerators):
+        mine = log.accelerator == kind
+        over = _peak(log.start_s[mine], log.end_s[mine], used[mine]) - count_of[kind]
+        over /= max(1.0, float(count_of[kind]))
+        if over > worst:
+            worst, where = over, name
+    return Check("nothing held twice", worst, SLACK, where)
+
+
+def _one_life(replay: Replay) -> Check:
+    """All of a job's segments together take no more than the time that passes."""
+    log = replay.log
+    order = np.lexsort([log.end_s, log.start_s, log.job])
+    job, start, end, share = log.job[order], log.start_s[order], log.end_s[order], log.share[order]
+    if replay.mode == "fluid":
+        moment = np.unique(np.column_stack([job, start]), axis=0, return_inverse=True)[1].ravel()
+        together = np.bincount(moment, weights=share) if len(job) else np.zeros(0)
+        over = together - 1.0
+        return _worst("one life", np.maximum(over, 0.0)[moment] if len(job) else over, job, replay)
+    early = np.maximum(end[:-1] - start[1:], 0.0) * (job[1:] == job[:-1])
+    return _worst("one life", early / np.maximum(1.0, end[:-1]), job[:-1], replay)
+
+
+def _gangs(replay: Replay) -> Check:
+    """Segments on types where the job's gang does not fit whole, or whose rate is unknown or 0."""
+    log = replay.log
+    return _worst("gangs whole", (runnable(replay.instance)[0][log.job, log.accelerator] <= 0) * 1.0, log.job, replay)
+
+
+def _arrival(replay: Replay) -> Check:
+    arrival = replay.instance.jobs.arrival_s[replay.log.job]
+    early = np.maximum(arrival - replay.log.start_s, 0.0) / np.maximum(1.0, arrival)
+    return _worst("no job before its arrival", early, replay.log.job, replay)
+
+
+def _steps(replay: Replay) -> list[Check]:
+    """What segments made adds up to the job's steps, and is what their time allows (sharing only makes a job slower)."""
+    log, jobs = replay.log, replay.instance.jobs
+    assert jobs.steps is not None
+    made = np.bincount(log.job, weights=log.steps, minlength=len(jobs))
+    done = replay.finished
+    off = np.where(done, np.abs(made - jobs.steps), np.maximum(made - jobs.steps, 0.0)) / np.maximum(1.0, jobs.steps)
+    working = log.held_s - log.restart_s
+    possible = working * replay.instance.rates[log.job, log.accelerator]
+    differs = np.where(log.partner < 0, np.abs(log.steps - possible), np.maximum(-log.steps, 0.0))
+    # times near the end of a long trace are rounded: allow what a microsecond makes
+    slack = 1e-6 * replay.instance.rates[log.job, log.accelerator]
+    differs = np.maximum(differs - slack, 0.0) / np.maximum(1.0, possible)
+    every = np.arange(len(jobs))
+    return [_worst("steps add up", off, every, replay), _worst("steps as time allows", differs, log.job, replay)]
+
+
+def _ideal(replay: Replay) -> Check:
+    """Alone on its fastest type; for a job that shared, no faster mate is assumed: sharing never speeds a job up."""
+    short = np.where(replay.finished, replay.ideal_s - replay.jct_s, 0.0)
+    every = np.arange(len(short))
+    return _worst("not faster than ideal", np.maximum(short, 0.0) / np.maximum(1.0, replay.ideal_s), every, replay)
+
+
+def _finish(replay: Replay) -> Check:
+    jobs, log = replay.instance.jobs, replay.log
+    assert jobs.steps is not None
+    last = np.where(jobs.steps == 0, jobs.arrival_s, -np.inf)
+    np.maximum.at(last, log.job, log.end_s)
+    off = np.where(replay.finished, np.abs(last - replay.finish_s), 0.0) / np.maximum(1.0, np.abs(replay.finish_s))
+    return _worst(
+        "finish is the end of the last segment", np.nan_to_num(off, posinf=np.inf), np.arange(len(off)), replay
+    )
+
+
+def _conserving(replay: Replay) -> Check:
+    """At every event of the log: does a job wait that has arrived, is not done, and fits into what is free?
+
+    Only the first in the queue counts where a discipline lets nobody pass. The residual is the longest such wait in seconds.
+    """
+    log, jobs = replay.log, replay.instance.jobs
+    rates, able = runnable(replay.instance)
+    events = np.unique(np.concatenate([log.start_s, log.end_s]))
+    worst, who = 0.0, None
+    for now, until in itertools.pairwise(events.tolist()):
+        open_ = (log.start_s <= now) & (log.end_s > now)
+        free = whole_accelerators(replay.instance).astype(np.float64)
+        np.subtract.at(free, log.accelerator[open_], jobs.scale_factor[log.job[open_]])
+        waits = able & (jobs.arrival_s <= now) & ~(replay.finish_s <= now)
+        waits[log.job[open_]] = False
+        fits = waits & ((rates > 0) & (jobs.scale_factor[:, None] <= free[None, :])).any(axis=1)
+        if not replay.passing:
+            fits &= fits.sum() == waits.sum()  # somebody who does not fit may stand before them
+        if fits.any() and until - now > worst:
+            worst, who = until - now, jobs.names[int(np.argmax(fits))]
+    return Check("work conserving", worst, SLACK * max(1.0, float(events[-1]) if len(events) else 1.0), who)
+
+
+def _peak(start: FloatArray, end: FloatArray, height: FloatArray) -> float:
+    """The largest sum of ``height`` over segments open at once; ends before starts at the same moment."""
+    time = np.concatenate([end, start])
+    order = np.argsort(time, kind="stable")
+    level = np.cumsum(np.concatenate([-height, height])[order])
+    return float(level.max(initial=0.0))
+
+
+def _worst(name: str, residual: Any, job: Any, replay: Replay) -> Check:
+    """The check whose residual is the largest, with the job where it stands."""
+    if not len(residual):
+        return Check(name, 0.0, SLACK)
+    at = int(np.argmax(residual))
+    worst = replay.instance.jobs.names[int(np.asarray(job)[at])] if residual[at] > SLACK else None
+    return Check(name, float(residual[at]), SLACK, worst)
