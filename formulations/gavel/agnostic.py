@@ -18,12 +18,14 @@ def check_agnostic(policy: go.Policy, agnostic: bool) -> None:
 
 
 def rates_as_on(instance: go.Instance, accelerator: str | None) -> go.FloatArray:
-    """(J, R) every rate as on ``accelerator``; None means the type that is fastest on average over the jobs."""
+    """(J, R) every rate as on ``accelerator``; None means the type that is fastest on average over the jobs,
+    of the types that the cluster has."""
     rates = instance.throughputs.rates
     if not rates.size:
         return rates
     if accelerator is None:
-        column = int(np.argmax((rates / np.maximum(rates.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)))
+        relative = (rates / np.maximum(rates.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
+        column = int(np.argmax(np.where(instance.cluster.count > 0, relative, -1.0)))
     else:
         column = instance.cluster.accelerators.index(accelerator)
     return np.repeat(rates[:, column : column + 1], rates.shape[1], axis=1)

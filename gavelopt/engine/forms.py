@@ -15,6 +15,7 @@ import numpy as np
 
 from gavelopt.engine.backends import clarabel, convex, highs
 from gavelopt.engine.linear import LinearProgram, linear_program, tidy
+from gavelopt.engine.problem import Infeasible
 from gavelopt.engine.response import response
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers, majorant, upper_bound
@@ -103,6 +104,8 @@ def _proved(task: Task, found: Found) -> bool:
 
 def _nothing(task: Task) -> Found:
     space = task.space
+    if any((floor.floor > 0).any() for floor in task.floors):
+        raise Infeasible("a rate floor is set and nobody can run")
     return Found(np.zeros(space.size), Multipliers(np.zeros(len(space.capacity))), "no program: nobody can run")
 
 

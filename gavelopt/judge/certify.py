@@ -75,8 +75,8 @@ def upper_bound(
     return min(best, bound) if np.isfinite(bound) else best
 
 
-def majorant(utility: Utility, given: Multipliers, at_least: FloatArray) -> tuple[float, FloatArray] | None:
-    """(a, g) with U(r) <= a + g.r for all r >= 0, or None where the multipliers name no tangent point."""
+def majorant(utility: Utility, given: Multipliers, ceiling: FloatArray) -> tuple[float, FloatArray] | None:
+    """(a, g) with U(r) <= a + g.r for all rates 0 <= r <= ceiling, or None where the multipliers name no tangent point."""
     on = utility.active
     if not on.any():
         return None
@@ -86,7 +86,9 @@ def majorant(utility: Utility, given: Multipliers, at_least: FloatArray) -> tupl
         return _majorant_of_minimum(utility, given, on)
     if given.at is None:
         return None
-    rate = np.where(on, np.maximum(given.at, 1e-15 * at_least), 0.0)
+    if utility.p > 0:  # a job that can run nowhere adds w 0^p = 0 to every power sum
+        on = on & (ceiling > 0)
+    rate = np.where(on, np.maximum(given.at, 1e-15 * ceiling), 0.0)
     return _tangent(utility, rate, on)
 
 

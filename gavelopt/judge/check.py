@@ -23,7 +23,7 @@ RULE_LIMIT = 1e-9
 def check(
     space: AllocationSpace, x: FloatArray, floors: Sequence[RateFloor] = (), rates: FloatArray | None = None
 ) -> tuple[Check, ...]:
-    """Every named constraint with its residual, relative to max(1, right-hand side).
+    """Every named constraint with its residual, relative to max(1, right-hand side); a floor's relative to the floor.
 
     ``x`` is (K,); ``rates`` (J,) are the throughputs that floors are held against (by default those of ``space``).
     """
@@ -39,7 +39,8 @@ def check(
     ]
     for floor in floors:
         rate = space.rate(x) if rates is None else rates
-        found.append(_check(floor.name, (floor.floor - rate) / np.maximum(1.0, floor.floor), space.jobs.__getitem__))
+        short = np.where(floor.floor > 0, (floor.floor - rate) / np.where(floor.floor > 0, floor.floor, 1.0), 0.0)
+        found.append(_check(floor.name, short, space.jobs.__getitem__))
     return tuple(found)
 
 

@@ -22,8 +22,8 @@ from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
 SATURATED = 1e-7  # a job that provably cannot rise by more than this part of its level is final
-ROUNDING = 1e-14  # of B
-LEAST = 1e-6  # the part of its fastest rate that a job without any counts by
+ROUNDING = 1e-15  # of B
+LEAST = 1e-2  # the part of its fastest rate that a job with less counts by
 
 
 @dataclass(frozen=True, eq=False)

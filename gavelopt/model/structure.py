@@ -123,7 +123,7 @@ class StructuralView(View):
         if p > 1:
             raise Unstructured(f"a power mean with p = {p:g} > 1 is not concave")
         share = np.ones_like(term.slope) if weights is None else weights
-        mean = share / share.sum() if len(share) else share
+        mean = share / (share.sum() or 1.0)
         return Utility(float(p), term.slope, term.offset, mean, report="exp" if p == 0 else "same")
 
 

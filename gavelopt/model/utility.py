@@ -85,6 +85,8 @@ class Utility:
 
 def power_sum(u: FloatArray, w: FloatArray, p: float) -> float:
     """(sum w u^p)^(1/p) with its limits at p = 0 (sum w log u), -inf (min) and +inf (max), free of overflow."""
+    if not w.all():  # who has no weight does not count, whatever its u
+        u, w = u[w > 0], w[w > 0]
     if p == 1.0:
         return float(np.dot(w, u))
     if p == -np.inf:

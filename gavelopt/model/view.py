@@ -155,7 +155,7 @@ class NumericView(View):
         if not len(values):
             return 0.0
         share = np.ones(len(values)) if weights is None else weights
-        mean = power_sum(values, share / share.sum(), p)
+        mean = power_sum(values, share / (share.sum() or 1.0), p)
         return float(np.exp(mean)) if p == 0 else mean
 
 
