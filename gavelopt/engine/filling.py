@@ -28,16 +28,20 @@ from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.utility import Utility
 
-SLACK = 1e-9  # by how much a floor gives way to the rounding of the program before it
+NOTHING = 1e-9  # a rise below this part of the level at full speed is rounding
+SIMPLEX_ROWS = (
+    5000  # up to this many rows by the simplex method, whose duals are exact; interior point and crossover above
+)
 
 Weights = Callable[[BoolArray], FloatArray]  # (J,) effective weights, given which jobs are final
 
 
 @dataclass(frozen=True, eq=False)
 class Ladder:
-    """The state between rounds: (K,) levels and finality of the classes."""
+    """The state between rounds: (K,) levels of the classes, levels of the last allocation up to rounding, finality."""
 
     level: FloatArray
+    attained: FloatArray
     final: BoolArray
 
 
@@ -51,7 +55,9 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, weights: Weights,
     classes = Classes(replace(task, form=measure, floors=()), [reference, scale, apart])
     merged = classes.merged
     member, first = merged.member, merged.first
-    ladder = Ladder(np.zeros(len(first)), ~(merged.space.ceiling > 0))
+    per_level = reference[first] * merged.count
+    top = merged.space.ceiling / per_level
+    ladder = Ladder(np.zeros(len(first)), np.zeros(len(first)), ~(top > 0))
     rounds: list[Round] = []
     x = np.zeros(classes.space.size)
     while True:
@@ -63,10 +69,11 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, weights: Weights,
             raise OutOfTime(f"water filling reached its time limit after {len(rounds)} rounds")
         found, form = _raise(classes, ladder, weight, scale[first], reference[first], rising)
         x = found.x
-        step = max(0.0, form.value(classes.space.rate(x)))
-        level = ladder.level + np.where(rising, step * weight / scale[first], 0.0)
+        rate = classes.space.rate(x)
+        rise = np.where(rising, max(0.0, form.value(rate)) * weight / scale[first], 0.0)
+        level = ladder.level + (rise if (rise > NOTHING * top).any() else 0.0)
         record = _record(found, merged.count, member, ladder.level, level)
-        ladder = Ladder(level, ladder.final | _proved(classes, record, form, rising, first, member))
+        ladder = Ladder(level, rate / per_level, ladder.final | _proved(classes, record, form, rising, first, member))
         rounds.append(record)
     x, pairs = classes.dealt(np.append(x, np.zeros(classes.space.size - len(x))))
     proof = rounds[0].multipliers if rounds else None
@@ -81,8 +88,10 @@ def _raise(
     count = classes.merged.count
     gain = np.where(rising, scale / np.where(rising, weight, 1.0), 0.0)
     form = Utility(-np.inf, gain / (reference * count), -gain * ladder.level, rising.astype(np.float64))
-    held = np.where(rising, 0.0, ladder.level * (1.0 - SLACK) * reference * count)
-    return classes.solve(form, [RateFloor("levels so far", held)]), form
+    # not above what the last allocation has: then that allocation satisfies this program, whatever was rounded so far
+    held = np.where(rising, 0.0, np.minimum(ladder.level, ladder.attained) * reference * count)
+    solver = "highs-simplex" if 3 * len(count) <= SIMPLEX_ROWS else "highs-ipm"
+    return classes.solve(form, [RateFloor("levels so far", held)], solver), form
 
 
 def _record(found: Found, count: FloatArray, member: np.ndarray, before: FloatArray, after: FloatArray) -> Round:
