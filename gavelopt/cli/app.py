@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gavelopt.cli import answers, catalogue, data, doctor, fairness, inspection
+from gavelopt.cli import answers, catalogue, data, doctor, fairness, inspection, replay
 from gavelopt.cli.talk import prepare
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "audit": fairness.audit,
     "inspect": inspection.inspect,
     "convert": data.convert,
+    "replay": replay.replay,
     "policies": catalogue.policies,
     "doctor": doctor.doctor,
 }
@@ -55,11 +56,22 @@ for _name, _command in COMMANDS.items():
     app.command(_name)(_command)
 
 
+def _keep_standard_output() -> None:
+    """Python alone writes to standard output; what native code prints there (HiGHS does) goes to standard error."""
+    try:
+        ours = os.dup(1)
+        os.dup2(2, 1)
+    except OSError:  # one of the two streams is closed: nothing to keep apart
+        return
+    sys.stdout = os.fdopen(ours, "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors)
+
+
 def main() -> None:
     """Entry point of the script ``gavelopt``."""
     if threading.current_thread() is threading.main_thread():
         # a solver's native code does not come back to Python to learn of Ctrl-C: let it end the process
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _keep_standard_output()
     prepare()
     try:
         app()
