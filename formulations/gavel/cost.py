@@ -132,7 +132,9 @@ def _best_ratio(problem: go.Problem) -> go.Answer:
     ratios = np.where(grid.usable, grid.table / (grid.use[:, None] * costs[None, :]), 0.0)
     best = float(ratios.max(initial=0.0))
     floored = problem.floors and bool((problem.floors[0].floor > 0).any())
-    if not floored or best == 0.0:
+    if floored and best == 0.0:
+        raise go.Infeasible("a rate floor is set and nobody can run")
+    if not floored:
         x = np.zeros(grid.table.shape)
         cell = np.unravel_index(int(np.argmax(ratios)), ratios.shape) if ratios.size else None
         if cell is not None and best > 0.0:
