@@ -29,9 +29,7 @@ from gavelopt.model.constraints import RateFloor
 from gavelopt.model.utility import Utility
 
 NOTHING = 1e-9  # a rise below this part of the level at full speed is rounding
-SIMPLEX_ROWS = (
-    5000  # up to this many rows by the simplex method, whose duals are exact; interior point and crossover above
-)
+SIMPLEX_ROWS = 5000  # up to this many rows the simplex method is not too slow; above, interior point with crossover
 
 Weights = Callable[[BoolArray], FloatArray]  # (J,) effective weights, given which jobs are final
 
@@ -90,6 +88,7 @@ def _raise(
     form = Utility(-np.inf, gain / (reference * count), -gain * ladder.level, rising.astype(np.float64))
     # not above what the last allocation has: then that allocation satisfies this program, whatever was rounded so far
     held = np.where(rising, 0.0, np.minimum(ladder.level, ladder.attained) * reference * count)
+    # at a vertex, where the duals are exact
     solver = "highs-simplex" if 3 * len(count) <= SIMPLEX_ROWS else "highs-ipm"
     return classes.solve(form, [RateFloor("levels so far", held)], solver), form
 

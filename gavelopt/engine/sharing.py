@@ -82,12 +82,12 @@ class Classes:
 
     def solve(self, form: Utility, floors: Sequence[RateFloor] = (), solver: str = "auto") -> Found:
         """Solve over all pairs, listed or not: list those that pay until the rest can add nothing."""
-        for _ in range(ROUNDS):
+        for rounds_left in reversed(range(ROUNDS)):
             self.rounds += 1
             found = solve_form(
                 replace(self.task, space=self.space, form=form, floors=floors, measured=self.measured), solver
             )
-            if self.all_listed or self.family is None:
+            if self.all_listed or self.family is None or not rounds_left:
                 break
             more, could_add = self.pairs_that_pay(form, found)
             value = abs(form.value(self.space.rate(found.x)))
