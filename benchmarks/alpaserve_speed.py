@@ -3,8 +3,9 @@
     python benchmarks/alpaserve_speed.py
 
 Simulator: requests a second on one core, long workloads, placements in one compiled call. Search: 60 models of six sizes
-on 48 devices, about 15,000 requests. Enumeration: 6 devices x 6 models, 8 x 5 and 8 x 8, with a limit of 60 s each; where it
-does not end, the set-packing answer and the judge's bound say how much it may be off.
+on 48 devices, about 15,000 requests; CPU seconds are of all cores together. Enumeration: 6 devices x 6 models, 8 x 5 and
+8 x 8, with a limit of 60 s each; where it does not end, the set-packing answer and the judge's bound say how much it may be
+off.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def kernel() -> Table:
 def search() -> Table:
     """The search on 48 devices."""
     table = Table(title="search, 48 devices x 60 models of six sizes")
-    for column in ("requests", "load", "value", "bound", "seconds"):
+    for column in ("requests", "load", "value", "bound", "CPU seconds", "seconds"):
         table.add_column(column, justify="right")
     for load in (0.4, 0.6, 0.8):
         instance = question(tuple(SINGLE) * 10, 48, load, 15_000)

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 
 import gavelopt as go
-from formulations.alpaserve.local import improve
+from formulations.alpaserve.local import improve_best
 from formulations.alpaserve.scoring import Scorer
-from formulations.alpaserve.search import search_code
+from formulations.alpaserve.search import STARTS, search_code
 
 MOST_DEVICES = 1024
 
@@ -46,7 +46,7 @@ Place = Callable[[go.PlacementInstance], go.Placement]
 def searched(instance: go.PlacementInstance, effort: float = 2e7) -> go.Placement:
     """Algorithm 2 and a short improvement: the default way to place in ``fewest_devices``."""
     codes, _, _ = search_code(instance)
-    code, _ = improve(Scorer(instance), codes[0], effort=effort)
+    code, _ = improve_best(Scorer(instance), codes[:STARTS], effort=effort)
     return instance.decode(code)
 
 

@@ -26,7 +26,7 @@ from math import comb
 import numpy as np
 
 import gavelopt as go
-from formulations.alpaserve.local import improve
+from formulations.alpaserve.local import improve_best
 from formulations.alpaserve.partitions import multisets
 from formulations.alpaserve.scoring import Scorer, answer, canonical, instance_of
 from formulations.alpaserve.search import search_code
@@ -59,8 +59,7 @@ def solve_by_clusters(problem: go.Problem, max_groups: int | None, effort: float
         )
     scorer = Scorer(instance, deadline=problem.deadline)
     codes, _, _ = search_code(instance, deadline=problem.deadline)
-    started = [improve(scorer, code, effort=effort, seed=problem.seed) for code in codes]
-    code, good = max(started, key=lambda pair: pair[1])
+    code, good = improve_best(scorer, codes, effort=effort, seed=problem.seed)
     table = Clusters(scorer, (good, code), problem, max_groups)
     good, code = table.solve()
     complete = table.finished and max_groups is None

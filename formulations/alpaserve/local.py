@@ -17,7 +17,7 @@ import numpy as np
 
 import gavelopt as go
 from formulations.alpaserve.partitions import multisets
-from formulations.alpaserve.scoring import Group, Scorer, canonical
+from formulations.alpaserve.scoring import Group, Scorer, canonical, spread
 
 BLOCK = 64  # candidates in one compiled call
 
@@ -36,6 +36,24 @@ def improve(
             break
         code, good = better
     return code, good
+
+
+def improve_best(scorer: Scorer, codes: Sequence[go.Code], *, effort: float, seed: int = 0) -> tuple[go.Code, int]:
+    """The best of several placements after improvement, by successive halving.
+
+    All are improved a little, the better half of them more, and so on; every round has the same share of ``effort``.
+    """
+    alive = list(dict.fromkeys(codes)) or [()]
+    rounds = max(1, len(alive).bit_length())
+    for number in range(rounds):
+        share, order = effort / rounds / len(alive), seed + number
+
+        def task(own: Scorer, code: go.Code, share: float = share, order: int = order) -> tuple[go.Code, int]:
+            return improve(own, code, effort=share, seed=order)
+
+        improved = sorted(set(spread(scorer, task, alive)), key=lambda pair: (-pair[1], pair[0]))
+        alive = [code for code, _ in improved[: max(1, len(alive) // 2)]]
+    return improved[0]
 
 
 def _first_better(

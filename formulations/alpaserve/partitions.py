@@ -18,6 +18,7 @@ import gavelopt as go
 from formulations.alpaserve.scoring import Scorer
 
 BUCKET_SPREAD = 0.38
+ALL_UP_TO = 16  # devices
 
 
 def multisets(sizes: Sequence[int], devices: int) -> Iterator[tuple[int, ...]]:
@@ -81,9 +82,9 @@ def _powers_of_two(scorer: Scorer, devices: int) -> list[int]:
 
 
 def partitions(scorer: Scorer, limit: int = 500) -> list[tuple[int, ...]]:
-    """All multisets where there are at most ``limit``, otherwise the pruned list."""
+    """All multisets up to 16 devices where there are at most ``limit``, otherwise the pruned list."""
     sizes = [int(scorer.tables.size[shape]) for shape in scorer.shapes]
-    few = scorer.devices <= 64 and count_multisets(sizes, scorer.devices) <= limit
+    few = scorer.devices <= ALL_UP_TO and count_multisets(sizes, scorer.devices) <= limit
     return list(all_partitions(scorer)) if few else pruned_partitions(scorer)
 
 

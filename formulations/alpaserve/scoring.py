@@ -8,15 +8,19 @@ configuration, a *group* is (shape, models as a binary number), a *code* is a pl
 
 from __future__ import annotations
 
+import copy
+import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 
 import gavelopt as go
 
 Group = tuple[int, int]
-EMPTY: go.Code = ()
+Item = TypeVar("Item")
 
 
 def canonical(groups: Iterable[Group]) -> go.Code:
@@ -50,6 +54,12 @@ class Scorer:
         self.deadline = deadline
         self.spent = 0  # requests simulated so far: the effort of a search, the same on every machine
         self._load: dict[Group, float] = {}
+
+    def twin(self) -> Scorer:
+        """The same scorer with an effort of its own, for another thread."""
+        other = copy.copy(self)
+        other.spent = 0
+        return other
 
     @property
     def shapes(self) -> list[int]:
@@ -106,6 +116,20 @@ class Scorer:
         routed = np.empty(len(groups), dtype=np.int64)
         routed[order] = served
         return int(served.sum()), routed, missed
+
+
+def spread(
+    scorer: Scorer, task: Callable[[Scorer, Item], tuple[go.Code, int]], items: Sequence[Item]
+) -> list[tuple[go.Code, int]]:
+    """``task(scorer, item)`` for every item, on all cores (the simulator releases Python's lock); results in order.
+
+    Every item has a scorer of its own, so that efforts, and with them results, do not depend on the number of cores.
+    """
+    twins = [scorer.twin() for _ in items]
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        found = list(pool.map(task, twins, items))
+    scorer.spent += sum(twin.spent for twin in twins)
+    return found
 
 
 def instance_of(problem: go.Problem) -> go.PlacementInstance:

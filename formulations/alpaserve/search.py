@@ -22,13 +22,15 @@ import numpy as np
 import gavelopt as go
 from formulations.alpaserve.beam import select
 from formulations.alpaserve.greedy import fill
-from formulations.alpaserve.local import improve
+from formulations.alpaserve.local import improve_best
 from formulations.alpaserve.partitions import buckets, consecutive, partitions
-from formulations.alpaserve.scoring import Scorer, answer, canonical, instance_of
+from formulations.alpaserve.scoring import Scorer, answer, canonical, instance_of, spread
 
 THOROUGH = 4e8  # simulated requests up to which every partition gets the beam
 FILLS = 1.2e8  # simulated requests that the fast heuristic may spend on all buckets and splits together
-POLISHED = 4  # the best so many placements are improved
+KEPT = 4  # the best so many fillings of a set of models on some devices
+STARTS = 8  # the best so many placements are improved
+EFFORT = 3e8  # simulated requests of the improvement
 SEVERAL = 8  # devices up to which a bucket tries every partition; beyond, those led by one of the FAVOURED best shapes
 FAVOURED = 4
 
@@ -43,7 +45,7 @@ class Finder:
     fill: Fill
     deadline: float = np.inf
     limit: int = 500
-    kept: int = POLISHED
+    kept: int = KEPT
     spent: int = 0
     favoured: tuple[int, ...] = ()
     found: dict[tuple[tuple[int, ...], int], list[tuple[int, go.Code]]] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Finder:
             cuts = partitions(scorer, self.limit)
             if devices > SEVERAL and self.favoured:
                 cuts = [cut for cut in cuts if _leading(cut) in self.favoured] or cuts
-            filled = [self.fill(scorer, cut) for cut in cuts]
+            filled = spread(scorer, self.fill, cuts)
             self.spent += scorer.spent
             if not self.favoured:
                 best = sorted(zip(filled, cuts, strict=True), key=lambda pair: -pair[0][1])
@@ -72,20 +74,15 @@ def _leading(cut: Sequence[int]) -> int:
 
 
 def search(
-    problem: go.Problem, beam: int = 3, bucketed: bool = True, polish: bool = True, effort: float = 2e8
+    problem: go.Problem, beam: int = 3, bucketed: bool = True, polish: bool = True, effort: float = EFFORT
 ) -> go.Answer:
     """Algorithm 2. ``beam`` is used on small problems; ``effort`` (simulated requests) bounds the local improvement."""
     instance = instance_of(problem)
     codes, good, notes = search_code(instance, beam=beam, bucketed=bucketed, deadline=problem.deadline)
+    best = codes[0]
     if polish:
         scorer = Scorer(instance, deadline=problem.deadline)
-        starts = codes[:POLISHED]
-        improved = [
-            improve(scorer, start, effort=effort / len(starts), seed=problem.seed + i) for i, start in enumerate(starts)
-        ]
-        best, good = max(improved, key=lambda pair: pair[1])
-    else:
-        best = codes[0]
+        best, good = improve_best(scorer, codes[:STARTS], effort=effort, seed=problem.seed)
     return answer(problem, instance.decode(best), *notes, planning_good=good)
 
 
@@ -93,7 +90,7 @@ def beam_search(problem: go.Problem, beam: int = 3) -> go.Answer:
     """Algorithm 1 on every partition of the devices (all multisets up to 16 devices, the pruned list beyond)."""
     scorer = Scorer(instance_of(problem), deadline=problem.deadline)
     cuts = partitions(scorer)
-    found = [select(scorer, cut, beam) for cut in cuts]
+    found = spread(scorer, lambda own, cut: select(own, cut, beam), cuts)
     code, good = max(found, key=lambda pair: pair[1], default=((), 0))
     return answer(problem, scorer.instance.decode(code), f"{len(cuts)} partition(s)", planning_good=good)
 
