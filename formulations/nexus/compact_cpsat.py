@@ -23,10 +23,10 @@ from formulations.nexus.residuals import UNLIMITED, Bin, Residuals, plan_of, res
 
 
 def one_type(residuals: Residuals, method: str) -> None:
-    """Raises InputError where there is more than one type: the compact models are cross-checks for one."""
+    """Raises SolverError where there is more than one type: the compact models are cross-checks for one."""
     if residuals.types != 1:
-        raise go.InputError(
-            f"method {method!r} packs one accelerator type", seen=f"{residuals.types} types", fix="method 'exact'"
+        raise go.SolverError(
+            f"method {method!r} packs one accelerator type, here are {residuals.types}; 'exact' packs any"
         )
 
 

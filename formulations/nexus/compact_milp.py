@@ -24,8 +24,6 @@ GIB = float(1 << 30)
 
 def milp(problem: go.Problem) -> go.Answer:
     """HiGHS on the compact program; ``unsplit`` only."""
-    if getattr(problem.policy, "variant", "unsplit") != "unsplit":
-        raise go.InputError("method 'milp' solves the unsplit problem", fix="method 'cpsat' or 'exact'")
     phase, residuals = residuals_of(problem)
     one_type(residuals, "milp")
     hint, _ = best_fit(residuals, "repository")

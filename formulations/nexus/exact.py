@@ -93,11 +93,14 @@ def exact(problem: go.Problem, search_seconds: float = 60.0) -> go.Answer:
     )
 
 
-def packed(residuals: Residuals, deadline: float) -> tuple[Search, go.PatternPrices]:
-    """The best packing of the residuals by steps 1 to 5, and the prices that prove the bound of step 2."""
+def packed(residuals: Residuals, deadline: float, root_only: bool = False) -> tuple[Search, go.PatternPrices]:
+    """The best packing of the residuals by steps 1 to 5, and the prices that prove the bound of step 2.
+
+    root_only: steps 1 and 2, and these even where the heuristics are proved optimal: for the prices.
+    """
     search = Search(residuals, deadline)
     _start(search)
-    if search.closed or not len(residuals):
+    if not len(residuals) or (search.closed and not root_only):
         return search, go.PatternPrices()
     table = knapsacks(residuals)
     master = Master(table, len(residuals), residuals.room)
@@ -110,6 +113,8 @@ def packed(residuals: Residuals, deadline: float) -> tuple[Search, go.PatternPri
             return search, prices
         search.lower = max(search.lower, search.round_up(root.value * master.unit))
         search.notes.append(f"column generation: {len(master.columns)} duty cycles, bound {root.value:.4f}")
+    if root_only:
+        return search, prices
     if not search.stopped():
         _round(search, master, root)
     if not search.stopped() and root.complete:

@@ -44,7 +44,13 @@ def late(target: str) -> Callable[..., Any]:
 
 
 METHODS = (
-    go.Method("exact", late("exact:exact"), "exact", "column generation over duty cycles, then branch-and-price"),
+    go.Method(
+        "exact",
+        late("exact:exact"),
+        "exact",
+        "column generation over duty cycles, then branch-and-price",
+        ("search_seconds",),
+    ),
     go.Method("greedy", late("greedy:greedy"), "heuristic", "the paper's best-fit decreasing", ("batch_rule",)),
     go.Method(
         "greedy_repository",
@@ -57,9 +63,18 @@ METHODS = (
     go.Method(
         "batch_oblivious", late("oblivious:batch_oblivious"), "heuristic", "no sharing: GPUs in whole per session"
     ),
-    go.Method("cpsat", late("compact_cpsat:cpsat"), "exact", "one compact model for CP-SAT, a cross-check"),
+    go.Method(
+        "replan", late("replan:replan"), "exact", "fewest GPUs, then fewest moves from a plan in use", ("previous",)
+    ),
+    go.Method(
+        "cpsat", late("compact_cpsat:cpsat"), "exact", "one compact model for CP-SAT, a cross-check", ("workers",)
+    ),
     go.Method("milp", late("compact_milp:milp"), "exact", "one compact model for HiGHS, a cross-check of unsplit"),
 )
+METHODS_OF = {
+    "split": ("exact", "greedy", "greedy_repository", "knapsack", "batch_oblivious", "cpsat"),
+    "online": ("greedy_repository",),
+}
 
 
 @dataclass(frozen=True)
@@ -80,9 +95,9 @@ class Squishy(go.Policy):
     def __post_init__(self) -> None:
         go.choice(self.name, "variant", self.variant, VARIANTS)
         go.choice(self.name, "minimise", self.minimise, ("gpus", "cost"))
-        if self.variant == "online":
-            online = tuple(method for method in METHODS if method.name == "greedy_repository")
-            object.__setattr__(self, "methods", online)
+        if self.variant != "unsplit":
+            fitting = tuple(method for method in METHODS if method.name in METHODS_OF[self.variant])
+            object.__setattr__(self, "methods", fitting)
 
     def unit(self, instance: go.Instance) -> str:
         return "GPUs" if self.minimise == "gpus" else "cost/hour"
