@@ -25,7 +25,7 @@ import gavelopt as go
 from formulations.alpaserve.capacity import fewest_devices
 from formulations.alpaserve.capacity_milp import fewest_devices as planned_devices
 from formulations.alpaserve.examples import BERTS, GIB_BUDGET, SINGLE, synthetic_profiles
-from formulations.alpaserve.greedy import equal_groups, fill, shape_of
+from formulations.alpaserve.greedy import equal_groups, fill
 from formulations.alpaserve.scoring import Scorer
 
 WINDOW_S = 300.0
@@ -66,7 +66,7 @@ def _instance(
 def replicated(instance: go.PlacementInstance) -> go.Placement:
     """Replication by the fast heuristic."""
     scorer = Scorer(instance)
-    code, _ = fill(scorer, equal_groups(scorer, shape_of(instance, go.Configuration())))
+    code, _ = fill(scorer, equal_groups(scorer, go.Configuration()))
     return instance.decode(code)
 
 

@@ -61,7 +61,7 @@ def kernel() -> Table:
     ):
         instance = question(BERTS * copies, devices, 0.7, 200_000)
         scorer = Scorer(instance, workload=instance.workload.between(0, instance.workload.arrival_s[-1] / 20))
-        code, _ = fill(scorer, equal_groups(scorer, instance.tables.configurations.index(go.Configuration(stages, 1))))
+        code, _ = fill(scorer, equal_groups(scorer, go.Configuration(stages, 1)))
         simulator = go.ServingSimulator(instance)
         config, mask = simulator.encode([code] * 20)
         simulator.score(config[:1], mask[:1])

@@ -71,6 +71,8 @@ def plan_capacity(instance: go.PlacementInstance, target: float | None = None, s
     cells = np.argwhere(tables.usable)
     slack = tables.slo_s[:, None] - instance.overheads.request_s - tables.total_s
     useful = [(int(m), int(c)) for m, c in cells if slack[m, c] > 1e-9 and rates[m] > 0]
+    if not useful:
+        return _nothing(target, (models, shapes))
     block = len(useful)
     columns = shapes + 2 * block  # n, then x, then y
     cost = np.zeros(columns)
@@ -102,6 +104,12 @@ def plan_capacity(instance: go.PlacementInstance, target: float | None = None, s
     if found.x is None:
         raise go.OutOfTime(f"HiGHS found no plan: {found.message}")
     return _unpacked(found.x, useful, (models, shapes))
+
+
+def _nothing(target: float | None, shape: tuple[int, int]) -> Plan:
+    if target is not None:
+        raise go.Infeasible("no model has a configuration that leaves it any slack")
+    return Plan(np.zeros(shape[1], dtype=np.int64), np.zeros(shape, dtype=np.int64), np.zeros(shape))
 
 
 Row = tuple[dict[int, float], float]

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 import gavelopt as go
-from formulations.alpaserve.greedy import equal_groups, fill, shape_of
+from formulations.alpaserve.greedy import equal_groups, fill
 from formulations.alpaserve.scoring import Scorer, answer, instance_of
 
 WINDOW_S = 60.0
@@ -23,14 +23,13 @@ def clockwork(problem: go.Problem, window_s: float = WINDOW_S) -> go.Answer:
     instance = instance_of(problem)
     if not window_s > 0:
         raise go.InputError("window_s out of range", seen=window_s, rule="seconds > 0")
-    shape = shape_of(instance, go.Configuration())
     last = float(instance.workload.arrival_s[-1]) if len(instance.workload) else 0.0
     starts = np.arange(0.0, last + 1e-9, window_s).tolist() or [0.0]
     placements = []
     for start in starts:
         own = instance.workload.between(start, start + window_s)
         scorer = Scorer(instance, workload=own, deadline=problem.deadline)
-        code, _ = fill(scorer, equal_groups(scorer, shape))
+        code, _ = fill(scorer, equal_groups(scorer, go.Configuration()))
         placements.append(instance.decode(code))
     plan = go.PlacementSchedule(tuple(starts), tuple(placements))
     return answer(problem, plan, f"{len(starts)} window(s) of {window_s:g} s, each placed for its own requests")

@@ -128,7 +128,7 @@ class Clusters:
                 if self.problem.seconds_left == 0.0:
                     return max(self.incumbent, *self.best.values())
         self.finished = True
-        return max(self.incumbent, self.best[self.everything, devices])
+        return max(self.incumbent, self.best.get((self.everything, devices), (0, ())))
 
     @property
     def everything(self) -> int:

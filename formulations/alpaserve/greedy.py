@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 import gavelopt as go
-from formulations.alpaserve.scoring import Group, Scorer, answer, canonical, instance_of
+from formulations.alpaserve.scoring import Group, Scorer, answer, canonical, instance_of, spread
 
 
 def fill(scorer: Scorer, shapes: Sequence[int]) -> tuple[go.Code, int]:
@@ -48,26 +48,27 @@ def _least_busy_with_room(scorer: Scorer, groups: Sequence[Group], routed: go.In
     return None
 
 
-def equal_groups(scorer: Scorer, shape: int) -> list[int]:
-    """As many groups of one shape as the devices allow."""
-    return [shape] * (scorer.devices // int(scorer.tables.size[shape]))
+def equal_groups(scorer: Scorer, configuration: go.Configuration) -> list[int]:
+    """Shapes of as many groups of one configuration as the devices allow.
 
-
-def shape_of(instance: go.PlacementInstance, configuration: go.Configuration) -> int:
-    """The position of a configuration. Raises UnknownName where no model was measured in it or it is too large."""
-    known = instance.tables.configurations
-    if configuration not in known:
+    Raises:
+        UnknownName: there are devices enough, but no model was measured in this configuration.
+    """
+    number = scorer.devices // configuration.size
+    known = scorer.tables.configurations
+    if number and len(scorer.instance.models) and configuration not in known:
         raise go.UnknownName.among("configuration", str(configuration), map(str, known))
-    return known.index(configuration)
+    return [known.index(configuration)] * number if configuration in known else []
 
 
 def greedy(problem: go.Problem, inter_op: int | None = None, intra_op: int = 1) -> go.Answer:
     """The fast heuristic on equal groups: of (inter_op, intra_op), or of the best configuration."""
     scorer = Scorer(instance_of(problem), deadline=problem.deadline)
-    shapes = scorer.shapes if inter_op is None else [shape_of(scorer.instance, go.Configuration(inter_op, intra_op))]
-    found = [fill(scorer, equal_groups(scorer, shape)) for shape in shapes]
+    measured = [scorer.tables.configurations[shape] for shape in scorer.shapes]
+    wanted = measured if inter_op is None else [go.Configuration(inter_op, intra_op)]
+    found = spread(scorer, fill, [equal_groups(scorer, configuration) for configuration in wanted])
     code = max(found, key=lambda pair: pair[1])[0] if found else ()
-    return answer(problem, scorer.instance.decode(code), f"{len(shapes)} configuration(s) tried")
+    return answer(problem, scorer.instance.decode(code), f"{len(wanted)} configuration(s) tried")
 
 
 def selective_replication(problem: go.Problem) -> go.Answer:
@@ -78,14 +79,14 @@ def selective_replication(problem: go.Problem) -> go.Answer:
 def round_robin(problem: go.Problem, inter_op: int = 4) -> go.Answer:
     """Groups of ``inter_op`` stages; the models are dealt round, each to the next group with room, until nothing fits."""
     scorer = Scorer(instance_of(problem), deadline=problem.deadline)
-    shape = shape_of(scorer.instance, go.Configuration(inter_op, 1))
-    masks, turn, dealt = [0] * (scorer.devices // inter_op), 0, True
-    while dealt and masks:
+    groups = list[Group]((shape, 0) for shape in equal_groups(scorer, go.Configuration(inter_op, 1)))
+    turn, dealt = 0, bool(groups)
+    while dealt:
         dealt = False
         for m in range(len(scorer.instance.models)):
-            order = [(turn + step) % len(masks) for step in range(len(masks))]
-            taker = next((g for g in order if m in scorer.hostable((shape, masks[g]))), None)
+            order = [(turn + step) % len(groups) for step in range(len(groups))]
+            taker = next((g for g in order if m in scorer.hostable(groups[g])), None)
             if taker is not None:
-                masks[taker] |= 1 << m
+                groups[taker] = groups[taker][0], groups[taker][1] | 1 << m
                 turn, dealt = taker + 1, True
-    return answer(problem, scorer.instance.decode(canonical((shape, mask) for mask in masks)))
+    return answer(problem, scorer.instance.decode(canonical(groups)))

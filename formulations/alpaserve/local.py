@@ -22,15 +22,13 @@ from formulations.alpaserve.scoring import Group, Scorer, canonical, spread
 BLOCK = 64  # candidates in one compiled call
 
 
-def improve(
-    scorer: Scorer, code: go.Code, *, effort: float = 2e8, seed: int = 0, reshape: bool = True
-) -> tuple[go.Code, int]:
+def improve(scorer: Scorer, code: go.Code, *, effort: float = 2e8, seed: int = 0) -> tuple[go.Code, int]:
     """A placement at least as good as ``code`` and its requests in time, for about ``effort`` simulated requests."""
     random, stop = np.random.default_rng(seed), scorer.spent + effort
     good = int(scorer.good([code])[0])
     while good < scorer.requests and scorer.spent < stop and not scorer.late:
         better = _first_better(scorer, code, good, _replica_moves(scorer, code, random), stop)
-        if better is None and reshape:
+        if better is None:
             better = _first_better(scorer, code, good, _reshapes(scorer, code, random), stop)
         if better is None:
             break
@@ -62,12 +60,13 @@ def _first_better(
     """The best member of the first block with one that beats ``good``, or None."""
     seen, source = {code}, iter(candidates)
     while scorer.spent < stop and not scorer.late:
-        block = [c for c in dict.fromkeys(islice(source, BLOCK)) if c not in seen]
-        seen.update(block)
+        taken = list(islice(source, BLOCK))
+        if not taken:
+            break
+        block = [candidate for candidate in dict.fromkeys(taken) if candidate not in seen]
         if not block:
-            if next(source, None) is None:
-                return None
             continue
+        seen.update(block)
         counts = scorer.good(block, failures=scorer.requests - good - 1, best_only=True)
         best = int(np.argmax(counts))
         if counts[best] > good:

@@ -44,7 +44,6 @@ class Finder:
     instance: go.PlacementInstance
     fill: Fill
     deadline: float = np.inf
-    limit: int = 500
     kept: int = KEPT
     spent: int = 0
     favoured: tuple[int, ...] = ()
@@ -55,7 +54,7 @@ class Finder:
         if (models, devices) not in self.found:
             some = None if len(models) == len(self.instance.models) else models
             scorer = Scorer(self.instance, some, devices, deadline=self.deadline)
-            cuts = partitions(scorer, self.limit)
+            cuts = partitions(scorer)
             if devices > SEVERAL and self.favoured:
                 cuts = [cut for cut in cuts if _leading(cut) in self.favoured] or cuts
             filled = spread(scorer, self.fill, cuts)
@@ -128,8 +127,8 @@ def split_over(finder: Finder, parts: Sequence[tuple[int, ...]]) -> tuple[int, g
     """The best split of the devices over buckets: best[k] over the buckets so far with k devices, one bucket at a time."""
     devices = finder.instance.devices
     best: dict[int, tuple[int, go.Code]] = {0: (0, ())}
-    for at, part in enumerate(parts):
-        grid = _grid(finder.instance, part, last=at == len(parts) - 1)
+    for part in parts:
+        grid = _grid(finder.instance, part)
         grown: dict[int, tuple[int, go.Code]] = {}
         for used, (good, code) in best.items():
             for own in [k for k in grid if used + k <= devices]:
@@ -140,7 +139,7 @@ def split_over(finder: Finder, parts: Sequence[tuple[int, ...]]) -> tuple[int, g
     return max(best.values(), key=lambda pair: pair[0])
 
 
-def _grid(instance: go.PlacementInstance, part: Sequence[int], last: bool) -> list[int]:
+def _grid(instance: go.PlacementInstance, part: Sequence[int]) -> list[int]:
     """Numbers of devices to try for a bucket: all up to 8 devices, beyond that steps of D/12 around its share of the work."""
     devices = instance.devices
     if devices <= 8:
