@@ -103,9 +103,11 @@ def _steps(replay: Replay) -> list[Check]:
 
 def _ideal(replay: Replay) -> Check:
     """Alone on its fastest type; for a job that shared, no faster mate is assumed: sharing never speeds a job up."""
-    short = np.where(replay.finished, replay.ideal_s - replay.jct_s, 0.0)
+    possible = np.isfinite(replay.ideal_s)
+    ideal = np.where(possible, replay.ideal_s, 1.0)
+    short = np.where(possible, np.maximum(ideal - replay.jct_s, 0.0) / np.maximum(1.0, ideal), np.inf)
     every = np.arange(len(short))
-    return _worst("not faster than ideal", np.maximum(short, 0.0) / np.maximum(1.0, replay.ideal_s), every, replay)
+    return _worst("not faster than ideal", np.where(replay.finished, short, 0.0), every, replay)
 
 
 def _finish(replay: Replay) -> Check:
