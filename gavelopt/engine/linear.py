@@ -23,6 +23,7 @@ from gavelopt.model.space import AllocationSpace, Sparse
 from gavelopt.model.utility import Utility
 
 SMALLEST_FLOOR = 1e-6  # part of a job's ceiling
+SMALLEST_UNIT = 1e-6  # part of the value at a job's ceiling without its offset
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +68,9 @@ class LinearProgram:
 
 def typical(space: AllocationSpace, utility: Utility) -> float:
     """One value of U to divide by: the bottleneck for a minimum, else the largest single contribution."""
-    u = utility.per_job(space.ceiling)[utility.active]
-    if utility.p == -np.inf:
+    if utility.p == -np.inf:  # an offset that uses up the ceiling leaves rounding, no typical value
+        alone = utility.slope * space.ceiling
+        u = np.maximum(alone + utility.offset, SMALLEST_UNIT * alone)[utility.active]
         u = u[u > 0]
         return float(min(u.min(), utility.cap)) if u.size else 1.0
     u = (utility.weight * utility.slope * space.ceiling)[utility.active]
