@@ -30,13 +30,14 @@ from gavelopt.judge.certify import Multipliers, upper_bound
 from gavelopt.judge.levels import SATURATED, could_rise
 from gavelopt.judge.packing import check_packing
 from gavelopt.judge.packing_bounds import PatternPrices, occupancy, packing_bounds
+from gavelopt.judge.packing_visits import VisitPrices, duty_intervals, interval_batches, visits_needed
 from gavelopt.judge.serving_bound import bound_good, least_work, most_jobs
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.constraints import Check, RateFloor
-from gavelopt.model.elastic import ElasticInstance
+from gavelopt.model.elastic import ElasticInstance, in_configuration
 from gavelopt.model.elastic_jobs import ElasticJobs
 from gavelopt.model.instance import Entity, Instance
 from gavelopt.model.jobs import JobSet
@@ -169,6 +170,7 @@ __all__ = [
     "UnknownName",
     "Utility",
     "View",
+    "VisitPrices",
     "WhatIf",
     "Workload",
     "__version__",
@@ -183,6 +185,7 @@ __all__ = [
     "could_rise",
     "dealt",
     "diagnose",
+    "duty_intervals",
     "elastic_bounds",
     "equal_share_rate",
     "examples",
@@ -192,6 +195,8 @@ __all__ = [
     "frontier",
     "gamma_arrivals",
     "gamma_workload",
+    "interval_batches",
+    "in_configuration",
     "isolated_share",
     "known_costs",
     "least_work",
@@ -218,5 +223,6 @@ __all__ = [
     "solve_form",
     "uniform_arrivals",
     "upper_bound",
+    "visits_needed",
     "what_if",
 ]

@@ -133,7 +133,8 @@ def explored(params: go.FloatArray, rows: Measurements) -> go.FloatArray:
 
 def straight_line_guess(rows: Measurements) -> go.FloatArray:
     """(7,) parameters of the order of the data: a line through the accumulation times, what is left as synchronisation."""
-    slope = max(np.polyfit(rows.local_batch, rows.accumulation_s, 1)[0], 1e-7) if len(rows.nodes) > 1 else 1e-3
+    several = len(np.unique(rows.local_batch)) > 1
+    slope = max(np.polyfit(rows.local_batch, rows.accumulation_s, 1)[0], 1e-7) if several else 1e-3
     constant = max(float((rows.accumulation_s - slope * rows.local_batch).min()), 1e-4)
     sync = np.maximum(rows.step_s - rows.accumulation_s, 1e-5)
     typical = [float(np.median(sync[side])) if side.any() else 1e-2 for side in (rows.nodes > 1, rows.nodes == 1)]

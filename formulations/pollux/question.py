@@ -93,12 +93,11 @@ def answer(question: Question, plan: go.IntArray, prices: go.Multipliers | None 
     """The plan as an Answer, with the batch sizes that its goodput stands for."""
     instance = question.instance
     way = instance.configuration_of(plan)
-    rows = np.arange(len(way))
     chosen = {
         "gpus": plan.sum(axis=1),
         "nodes": (plan > 0).sum(axis=1),
-        "local_batch": np.where(way >= 0, instance.local_batch[rows, way], 0),
-        "accumulation": np.where(way >= 0, instance.accumulation[rows, way], 0),
+        "local_batch": go.in_configuration(instance.local_batch, way),
+        "accumulation": go.in_configuration(instance.accumulation, way),
         "speedup": question.speedups.of_plan(plan),
     }
     details = {name: column.tolist() for name, column in chosen.items()}

@@ -99,6 +99,8 @@ class Problem:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to decide."""
+        if self.instance.kind == "elastic":
+            return bool(self.instance.empty)  # type: ignore[attr-defined]
         return self.instance.kind == "training" and len(self.instance.jobs) == 0
 
     @property

@@ -107,6 +107,9 @@ def _attempt(problem: Problem, method: Method, options: dict[str, Any]) -> tuple
 
 
 def _empty(problem: Problem) -> Answer:
+    if problem.instance.kind == "elastic":
+        nothing = np.zeros((len(problem.instance.jobs), problem.instance.nodes), dtype=np.int64)  # type: ignore[attr-defined]
+        return Answer(np.zeros(0), plan=nothing, notes=("no jobs or no nodes: nothing to decide",))
     return Answer(np.zeros(problem.space.size), notes=("no jobs: nothing to decide",))
 
 

@@ -30,6 +30,8 @@ from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.elastic import ElasticInstance
 from gavelopt.model.speedups import Speedups, box_cox, mean_of
 
+HIGHEST = 1e100  # of a price
+ROUNDING = 1e-14
 SLACK = 1e-9  # relative room that arithmetic gets before a level counts as excluded
 
 
@@ -72,10 +74,9 @@ def fitness_bounds(
         total = priced_total(speedups, p, epsilon, apart, prices)
         found["prices"] = prices.unit * mean_of(total / jobs, p)
     if prices.pool and len(speedups.instance.cluster) == 1:
-        total = float(
-            pool_tables(pool_utilities(speedups, p, epsilon, prices.unit), pool_size(speedups.instance))[-1][-1]
-        )
-        found["pool"] = prices.unit * mean_of(total / jobs, p)
+        utility = pool_utilities(speedups, p, epsilon, prices.unit)
+        total = float(pool_tables(utility, pool_size(speedups.instance))[-1][-1])
+        found["pool"] = prices.unit * mean_of(rounded_up(total, utility.max(axis=1)) / jobs, p)
     return {name: bound for name, bound in found.items() if not np.isnan(bound)}
 
 
@@ -87,6 +88,16 @@ def power_mean(values: FloatArray, p: float) -> float:
     return least * mean_of(float(box_cox(values / least, p).mean()), p)
 
 
+def rounded_up(total: float, best: FloatArray) -> float:
+    """A sum of utilities, each at most ``best`` (J,), with what rounding can have taken away.
+
+    In an ill-chosen unit u_p comes so close to its limit 1/|p| that nothing is left of t: the bound is then infinite, not
+    false.
+    """
+    magnitude = 2.0 * float(np.maximum(np.nan_to_num(best, neginf=0.0), 0.0).sum()) + abs(total)
+    return total + ROUNDING * magnitude if np.isfinite(magnitude) else total
+
+
 # --- prices ----------------------------------------------------------------------------------------------------------
 def priced_total(speedups: Speedups, p: float, epsilon: float, apart: bool, prices: NodePrices) -> float:
     """The right-hand side of (prices): an upper bound on the sum of utilities."""
@@ -96,7 +107,7 @@ def priced_total(speedups: Speedups, p: float, epsilon: float, apart: bool, pric
     idle = np.where(speedups.pinned, -np.inf, box_cox(np.full(len(kept), epsilon / prices.unit), p))
     best = np.fmax(np.nan_to_num(utility - pay, nan=-np.inf).max(axis=1, initial=-np.inf), idle)
     best = np.fmax(best, np.nan_to_num(kept - pay_kept, nan=-np.inf))
-    return float(best.sum() + earnings(speedups.instance, apart, prices))
+    return rounded_up(float(best.sum() + earnings(speedups.instance, apart, prices)), best)
 
 
 def highest_level(speedups: Speedups, apart: bool, prices: NodePrices) -> float:
@@ -216,9 +227,10 @@ def best_filling(capacity: int, slot: FloatArray, part: FloatArray, apart: bool)
 
 
 def _clean(prices: NodePrices) -> tuple[FloatArray, FloatArray]:
+    """Any finite prices prove something; what is no number counts as 0, and nothing is dear enough to overflow."""
     assert prices.slot is not None
-    slot = np.nan_to_num(prices.slot)
-    return slot, slot if prices.part is None else np.nan_to_num(prices.part)
+    slot, part = prices.slot, prices.slot if prices.part is None else prices.part
+    return np.clip(np.nan_to_num(slot), -HIGHEST, HIGHEST), np.clip(np.nan_to_num(part), -HIGHEST, HIGHEST)
 
 
 # --- the pool --------------------------------------------------------------------------------------------------------

@@ -14,18 +14,17 @@ The search gives up after a fixed number of steps: it proves, or it says nothing
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from gavelopt.judge.elastic_bounds import NodePrices, earnings, option_prices
+from gavelopt.judge.elastic_bounds import NodePrices, earnings, option_prices, rounded_up
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.speedups import Speedups, box_cox
 
-MOST_JOBS = 64
+MOST_JOBS, MOST_NODES = 16, 8
 STEPS = 20_000  # of the search over combinations, and of all placements together
-IDLE, KEEP = -1, -2
 Node = tuple[int, int, bool]  # type, free GPUs, whether a distributed job may come
 Demand = tuple[int, int, bool]  # GPUs, type, across nodes
 
@@ -36,7 +35,11 @@ class GaveUp(Exception):
 
 @dataclass(eq=False)
 class Search:
-    """Options of J jobs as columns: C configurations, KEEP, IDLE. worth, pay: (J, C + 2)."""
+    """Options of J jobs as columns: C configurations, keeping the row, nothing. worth, pay: (J, C + 2).
+
+    Set by ``best_above``: the bound under these prices, the best sum found, losses, the options of each job in the order
+    of the search with (job, options by rising loss), and what the jobs still to come can add at most.
+    """
 
     speedups: Speedups
     apart: bool
@@ -44,6 +47,11 @@ class Search:
     pay: FloatArray
     earned: float
     steps: int = 0
+    ceiling: float = np.inf
+    found: float = -np.inf
+    loss: FloatArray = field(default_factory=lambda: np.zeros(0))
+    rest: FloatArray = field(default_factory=lambda: np.zeros(0))
+    lists: list[tuple[int, list[int]]] = field(default_factory=list)
 
     @cached_property
     def net(self) -> FloatArray:
@@ -53,41 +61,46 @@ class Search:
     def best_above(self, floor: float) -> float:
         """The greatest sum of worths of a plan if it exceeds ``floor``, else ``floor``. Raises GaveUp."""
         top = self.net.max(axis=1)
-        gap = float(top.sum()) + self.earned - floor
-        loss = top[:, None] - self.net
-        lists = [np.flatnonzero(row <= gap) for row in loss]
-        order = np.argsort([len(options) for options in lists], kind="stable")
-        most = np.array([self.worth[j, lists[j]].max(initial=-np.inf) for j in order])
-        rest = np.append(np.cumsum(most[::-1])[::-1], 0.0)
-        found = floor
-        for total, choice in self._combinations(order, lists, loss, rest, gap, floor):
-            if total > found and self.placeable(choice):
-                found = total
-        return found
+        self.ceiling, self.found = float(top.sum()) + self.earned, floor
+        self.loss = top[:, None] - self.net
+        gap = self.ceiling - floor
+        lists = [np.flatnonzero(row <= gap) for row in self.loss]
+        order = np.argsort([len(options) for options in lists], kind="stable").tolist()
+        self.lists = [
+            (job, lists[job][np.argsort(self.loss[job, lists[job]], kind="stable")].tolist()) for job in order
+        ]
+        most = np.array([self.worth[job, options].max(initial=-np.inf) for job, options in self.lists])
+        self.rest = np.append(np.cumsum(most[::-1])[::-1], 0.0)
+        self._grow(0.0, 0.0, {}, self.speedups.instance.cluster.count)
+        return self.found
 
-    def _combinations(
-        self, order: IntArray, lists: list[IntArray], loss: FloatArray, rest: FloatArray, gap: float, floor: float
-    ) -> Iterator[tuple[float, dict[int, int]]]:
-        """(sum of worths, {job: option}) of every combination that could exceed ``floor``."""
+    def _grow(self, lost: float, total: float, choice: dict[int, int], free: FloatArray) -> None:
+        """Every combination that goes on from ``choice`` and could exceed what was found."""
+        self._step()
+        at = len(choice)
+        if self.ceiling - lost <= self.found or total + self.rest[at] <= self.found:
+            return
+        if at == len(self.lists):
+            if self.placeable(choice):
+                self.found = total
+            return
+        job, options = self.lists[at]
+        for option in options:
+            left = free - self.gpus[job, option]
+            if (left >= 0).all():
+                after = total + float(self.worth[job, option])
+                self._grow(lost + float(self.loss[job, option]), after, {**choice, job: option}, left)
 
-        def grow(at: int, left: float, total: float, choice: dict[int, int]) -> Iterator[tuple[float, dict[int, int]]]:
-            self._step()
-            if total + rest[at] <= floor:
-                return
-            if at == len(order):
-                yield total, choice
-                return
-            job = int(order[at])
-            for option in lists[job].tolist():
-                if loss[job, option] <= left:
-                    yield from grow(
-                        at + 1,
-                        left - float(loss[job, option]),
-                        total + float(self.worth[job, option]),
-                        {**choice, job: option},
-                    )
-
-        yield from grow(0, gap, 0.0, {})
+    @cached_property
+    def gpus(self) -> FloatArray:
+        """(J, C + 2, R) GPUs of each type that an option takes."""
+        instance, ways = self.speedups.instance, self.speedups.ways
+        taken = np.zeros((*self.worth.shape, len(instance.cluster)))
+        taken[:, np.arange(len(ways)), ways.type] = ways.gpus
+        if instance.current is not None:
+            for kind in range(len(instance.cluster)):
+                taken[:, len(ways), kind] = instance.current[:, instance.node_type == kind].sum(axis=1)
+        return taken
 
     def _step(self) -> None:
         self.steps += 1
@@ -120,6 +133,7 @@ class Search:
         (gpus, kind, across), rest = demands[0], demands[1:]
         tried = set()
         for after in self._placings(nodes, gpus, kind, across):
+            self._step()
             state = tuple(sorted(after))
             if state not in tried:
                 tried.add(state)
@@ -160,7 +174,7 @@ def searched_bound(
 
     At p = -inf the answer is 0 where no plan has a higher minimum, and None otherwise.
     """
-    if prices.slot is None or len(speedups.kept) > MOST_JOBS:
+    if prices.slot is None or len(speedups.kept) > MOST_JOBS or speedups.instance.nodes > MOST_NODES:
         return None
     x = speedups.of_plan(plan)
     jobs = len(x)
@@ -183,4 +197,4 @@ def searched_bound(
         return None
     if p == -np.inf:
         return 0.0 if best == floor else None
-    return best
+    return rounded_up(best, worth.max(axis=1))

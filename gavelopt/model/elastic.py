@@ -213,7 +213,8 @@ class ElasticInstance:
         known = (kind < place.shape[0]) & (gpus < place.shape[2])
         way = np.full(len(job), -1, dtype=np.int64)
         way[known] = place[kind[known], spread[known].astype(np.int64), gpus[known]]
-        found = np.where(way >= 0, self.goodput[job, way], 0.0) if len(self.configurations) else np.zeros(len(job))
+        found = np.zeros(len(job))
+        found[way >= 0] = self.goodput[job[way >= 0], way[way >= 0]]
         beyond = np.flatnonzero((way < 0) & ~np.isnan(self.jobs.perf[job, kind, 0]))
         if len(beyond):
             at = job[beyond]
@@ -285,6 +286,11 @@ class ElasticInstance:
         return ElasticAllocation(self._columns(job, way[job], self.goodput[job, way[job]]), np.ones(len(job)))
 
     # --- the rest of the noun --------------------------------------------------------------------------------------
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to decide: no jobs, or no nodes."""
+        return not len(self.jobs) or not self.nodes
+
     @cached_property
     def pinned(self) -> BoolArray:
         """(J,) jobs that hold GPUs and may not be moved."""
@@ -301,7 +307,7 @@ class ElasticInstance:
             found.append(f"{len(stuck)} job(s) can run in no configuration of this cluster: {names}")
         if self.pinned.any() and self.current is not None:
             way = self.configuration_of(self.current)
-            lost = np.flatnonzero(self.pinned & ((way < 0) | (self.goodput[np.arange(len(way)), way] <= 0)))
+            lost = np.flatnonzero(self.pinned & (in_configuration(self.goodput, way) <= 0))
             if len(lost):
                 found.append(f"{len(lost)} job(s) that may not be moved hold GPUs outside their own limits")
         return tuple(found)
@@ -324,6 +330,13 @@ class ElasticInstance:
 
     def __repr__(self) -> str:
         return f"ElasticInstance({len(self.jobs)} jobs, {self.nodes} nodes, {self.cluster!r})"
+
+
+def in_configuration(table: Any, way: IntArray) -> Any:
+    """(J,) the entry of each row of a (J, C) table at its configuration; 0 where that is -1 (none)."""
+    found = np.zeros(len(way), dtype=table.dtype)
+    found[way >= 0] = table[np.flatnonzero(way >= 0), way[way >= 0]]
+    return found
 
 
 def whole_nodes(cluster: Cluster) -> IntArray:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, read_only
-from gavelopt.model.elastic import Configurations, ElasticInstance
+from gavelopt.model.elastic import Configurations, ElasticInstance, in_configuration
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,7 @@ class Speedups:
         kept = np.full(jobs, np.nan)
         if instance.current is not None:
             way = instance.configuration_of(instance.current)
-            now = np.where(way >= 0, goodput[np.arange(jobs), way] * scale, 0.0)
+            now = in_configuration(goodput, way) * scale
             kept = np.where(holds & ((now > 0) | pinned), now, np.nan)
         return cls(instance, read_only(of), read_only(kept), pinned, read_only(factor))
 
@@ -54,7 +54,7 @@ class Speedups:
     def of_plan(self, plan: IntArray) -> FloatArray:
         """(J,) x of every job under a (J, N) plan; NaN where its row is not one it may have."""
         way = self.instance.configuration_of(plan)
-        x = np.where(way >= 0, self.of[np.arange(len(way)), way], np.where(plan.any(axis=1), np.nan, 0.0))
+        x = np.where((way < 0) & plan.any(axis=1), np.nan, in_configuration(self.of, way))
         return np.where(self.stays(plan) & ~np.isnan(self.kept), self.kept, x)
 
     def stays(self, plan: IntArray) -> BoolArray:
@@ -66,8 +66,7 @@ class Speedups:
     def counted_goodput(self, plan: IntArray) -> FloatArray:
         """(J,) useful samples/s of each job, after the loss that a restart costs."""
         way = self.instance.configuration_of(plan)
-        goodput = np.where(way >= 0, self.instance.goodput[np.arange(len(way)), way], 0.0)
-        return goodput * np.where(self.stays(plan), 1.0, self.factor)
+        return in_configuration(self.instance.goodput, way) * np.where(self.stays(plan), 1.0, self.factor)
 
     def best(self) -> FloatArray:
         """(J,) the most that each job could have."""

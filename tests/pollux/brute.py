@@ -20,9 +20,7 @@ def rows_of(instance: go.ElasticInstance) -> list[tuple[int, ...]]:
     """Every (N,) row of GPUs on nodes of one type."""
     ranges = [range(int(g) + 1) for g in instance.node_gpus]
     kind = instance.node_type
-    return [
-        row for row in itertools.product(*ranges) if len({int(kind[n]) for n, g in enumerate(row) if g}) <= 1
-    ]
+    return [row for row in itertools.product(*ranges) if len({int(kind[n]) for n, g in enumerate(row) if g}) <= 1]
 
 
 def goodput_of_row(instance: go.ElasticInstance, job: int, row: tuple[int, ...]) -> float:
