@@ -1,0 +1,138 @@
+"""From a space and a utility to a market, and back: units, jobs that do not count, and the multipliers for the judge.
+
+    A_ij = slope_i m_i T_ij / unit      s_i = use_i m_i        m_i the job's time budget; for a sum slope_i w_i instead
+    y_i = slope_i r_i / unit,  u_i = (y_i + o_i) / (1 + b_i y_i),  o_i = offset_i / unit,  b_i = saturation_i unit / slope_i
+
+Jobs that do not count, or can run nowhere, get A_ij = 0 and stay idle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from gavelopt.engine.prices.block import COMPILED, NO_FLOATS
+from gavelopt.engine.prices.market import Market, in_parts
+from gavelopt.engine.prices.outcome import Proof
+from gavelopt.errors import SolverError
+from gavelopt.judge.certify import Multipliers
+from gavelopt.model.arrays import BoolArray, FloatArray
+from gavelopt.model.space import AllocationSpace
+from gavelopt.model.utility import Utility
+
+SAMPLED = 1000  # jobs that decide on the unit
+
+
+@dataclass(frozen=True, eq=False)
+class Built:
+    """The market of a space and a utility, with the unit of its throughputs; dead: jobs that count and can run nowhere."""
+
+    market: Market
+    unit: float
+    dead: int
+
+
+def build(space: AllocationSpace, utility: Utility, threads: int) -> Built:
+    """The market. Raises SolverError for what prices do not solve: shared columns, or a utility that is not concave."""
+    grid = space.plain
+    if grid is None:
+        raise SolverError("prices solve allocations of one job a column; pairs of jobs share columns here")
+    if not utility.concave or (utility.saturation is not None and utility.p != -np.inf):
+        raise SolverError("prices solve power means with p <= 1")
+    if not len(space.capacity) or not (space.capacity > 0).all():
+        raise SolverError("prices need capacity above 0 of every type")
+    table = np.ascontiguousarray(grid.table)
+    top, misplaced = survey(table, np.ascontiguousarray(grid.usable), threads)
+    if misplaced:
+        table = np.where(grid.usable, table, 0.0)
+        top = table.max(axis=1)
+    on = utility.active & (top > 0) & (space.time > 0) & (utility.slope > 0)
+    gain = np.where(on, utility.slope * space.time, 0.0)
+    use = grid.use * space.time
+    if utility.p == 1.0:
+        return Built(Market(table, gain * utility.weight, use, space.capacity, 1.0, threads=threads), 1.0, 0)
+    dead = int((utility.active & ~on).sum())
+    unit = _unit(utility, gain * top, on)
+    gain /= unit
+    offset = utility.offset / unit if utility.offset.any() else NO_FLOATS
+    if utility.p == -np.inf:
+        bend = NO_FLOATS
+        if utility.saturation is not None:
+            bend = np.where(on, utility.saturation * unit / np.where(on, utility.slope, 1.0), 0.0)
+        y = gain * top
+        u = (y + (offset if len(offset) else 0.0)) / (1.0 + (bend if len(bend) else 0.0) * y)
+        ceiling = min(float(u[on].min(initial=np.inf)), utility.cap / unit)
+        bent = bend * 1.0 if len(bend) else bend
+        return Built(
+            Market(
+                table, gain, use, space.capacity, -np.inf, offset=offset, bend=bent, ceiling=ceiling, threads=threads
+            ),
+            unit,
+            dead,
+        )
+    weight = np.where(on, utility.weight, 0.0)
+    market = Market(table, gain, use, space.capacity, utility.p, weight=weight, offset=offset, threads=threads)
+    return Built(market, unit, dead)
+
+
+def _unit(utility: Utility, top: FloatArray, on: BoolArray) -> float:
+    """A typical utility of a job that has all it can use."""
+    rows = np.flatnonzero(on)
+    if not len(rows):
+        return 1.0
+    some = rows[:: max(1, len(rows) // SAMPLED)]
+    return float(np.exp(np.log(top[some]).mean()))
+
+
+def multipliers(built: Built, utility: Utility, proof: Proof) -> Multipliers:
+    """The proof in units of U: prices, emphasis of a minimum, and the rates at which the tangent is taken."""
+    market, unit = built.market, built.unit
+    if utility.p == 1.0:
+        return Multipliers(proof.price)
+    safe = np.where(market.gain > 0, utility.slope, 1.0)
+    at = proof.reach * unit / safe
+    if utility.p == -np.inf:
+        steep = _steepness(market, proof.level) * proof.worth
+        total = float(steep.sum())
+        if total <= 0:
+            return Multipliers(np.zeros_like(proof.price))
+        return Multipliers(proof.price * (unit / total), steep / total, at)
+    if utility.p == 0.0:
+        return Multipliers(proof.price, None, at)
+    value = utility.value(at)
+    return Multipliers(proof.price * unit * (value / unit) ** (1.0 - utility.p), None, at)
+
+
+def _steepness(market: Market, level: float) -> FloatArray:
+    """dy/dt of every job at a level."""
+    offset = market.offset if len(market.offset) else np.zeros(1)
+    bend = market.bend if len(market.bend) else np.zeros(1)
+    steep = (1.0 - bend * offset) / (1.0 - bend * level) ** 2
+    return np.where((market.gain > 0) & (level > offset), steep, 0.0)
+
+
+def survey(table: FloatArray, usable: FloatArray, threads: int) -> tuple[FloatArray, int]:
+    """((K,) highest rate of each row, number of positive rates in cells that are not usable)."""
+    top = np.empty(len(table))
+
+    def run(_: int, first: int, last: int) -> int:
+        return int(scan(table, usable, first, last, top))
+
+    return top, sum(in_parts(run, len(table), threads if len(table) > 20_000 else 1))
+
+
+@njit(**COMPILED)
+def scan(table, usable, first, last, top):  # type: ignore[no-untyped-def]
+    """Row maxima of rows first..last; returns how many positive cells are not usable."""
+    types, misplaced = table.shape[1], 0
+    for i in range(first, last):
+        most = 0.0
+        for j in range(types):
+            rate = table[i, j]
+            if rate > 0.0 and not usable[i, j]:
+                misplaced += 1
+            most = max(most, rate)
+        top[i] = most
+    return misplaced

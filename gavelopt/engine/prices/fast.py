@@ -1,0 +1,96 @@
+"""The method ``fast``: prices instead of a program.
+
+    many jobs          a search for the prices (``search``; ``market`` has the mathematics)
+    few, or not closed the interior point of the same market (``barrier``), for a sum or a minimum finished exactly by a search
+                       that begins at its prices
+    still not closed   the exact method; the answer's notes say so
+
+Jobs that are alike are merged first. A sum or a minimum over a handful of kinds is one small linear program, solved as such.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from gavelopt.engine.aggregate import Merged, merge
+from gavelopt.engine.exact import exact
+from gavelopt.engine.prices.barrier import interior, outcome_of
+from gavelopt.engine.prices.build import Built, build, multipliers
+from gavelopt.engine.prices.market import available_threads
+from gavelopt.engine.prices.outcome import Outcome
+from gavelopt.engine.prices.search import box_around, search
+from gavelopt.engine.problem import Answer, OutOfTime, Problem
+from gavelopt.errors import SolverError
+from gavelopt.judge.certify import Multipliers
+from gavelopt.model.arrays import IntArray
+
+HANDFUL = 300  # kinds: below, HiGHS needs no help with a linear program
+FEW = 2_000  # kinds: below, single ones are so heavy that a search for prices often needs the interior point in the end
+SUM_GOAL = 1e-9  # a sum ends in an exact vertex, so the goal costs nothing
+INSIDE_BOX = 1e-4  # relative: how far the exact prices lie from those of the interior point, at most
+
+
+def fast(problem: Problem, threads: int = 0, aggregate: bool = True) -> Answer:
+    """Solve by capacity prices. threads: cores to use, 0 for all that this process may; aggregate: merge jobs that are alike.
+
+    Raises SolverError where prices do not apply: no normal form, rate floors, shared columns.
+    """
+    utility = problem.utility
+    if utility is None:
+        raise SolverError("prices need a policy whose objective is a power mean of rates")
+    if problem.floors:
+        raise SolverError("prices do not solve rate floors")
+    cores = threads or available_threads()
+    merged = merge(problem.space, utility) if aggregate else None
+    space, form = (merged.space, merged.utility) if merged else (problem.space, utility)
+    notes = [f"{len(problem.space.jobs)} jobs merged into {len(merged.count)} kinds"] if merged else []
+    built = build(space, form, cores)
+    if not (built.market.gain > 0).any():
+        idle = Multipliers(np.zeros(len(space.capacity)))
+        return Answer(np.zeros(problem.space.size), idle, notes=(*notes, "no job can run"))
+    if built.market.jobs <= HANDFUL and form.p in (1.0, -np.inf):
+        answer = exact(problem)
+        return replace(answer, notes=("so few kinds of jobs are one linear program", *answer.notes))
+    found, how = solve_market(built, problem)
+    if found is None or (found.gap(built.market) > problem.tolerance and not built.dead):
+        answer = exact(problem)
+        reached = "" if found is None else f"; they had closed the gap to {found.gap(built.market):.2g}"
+        notes.append(f"prices did not reach the tolerance{reached}: solved by the exact method")
+        return replace(answer, notes=(*notes, *answer.notes), details={"engine": "exact"})
+    x = found.plan.dense(problem.space.time, len(space.capacity), _member(merged), cores)
+    proof = multipliers(built, form, found.proof)
+    details = {"engine": how, "rounds": found.rounds, "open_jobs": found.open_jobs}
+    words = f"{how}: {found.rounds} round(s), {found.open_jobs} jobs open in the last one"
+    return Answer(x, merged.expand_multipliers(proof) if merged else proof, notes=(*notes, words), details=details)
+
+
+def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
+    """The best outcome within the deadline, and the engine that found it: "prices" or "interior point"."""
+    market = built.market
+    goal = min(problem.tolerance, SUM_GOAL) if market.power == 1.0 else 0.5 * problem.tolerance
+    found: Outcome | None = None
+    if market.jobs > FEW or market.power == 1.0:
+        found = _searched(built, goal, problem)
+        if found is not None and found.gap(market) <= problem.tolerance:
+            return found, "prices"
+    inside = interior(market, deadline=problem.deadline)
+    if market.power in (1.0, -np.inf):
+        centre = box_around(market, inside.price, inside.level, INSIDE_BOX)
+        second = search(market, goal, seed=problem.seed, deadline=problem.deadline, start=centre)
+    else:
+        second = outcome_of(market, inside)
+    return (second.better(found) if second is not None else found), "interior point"
+
+
+def _searched(built: Built, goal: float, problem: Problem) -> Outcome | None:
+    """The search for prices; None where a finish ran out of time or was refused by the linear-programming solver."""
+    try:
+        return search(built.market, goal, seed=problem.seed, deadline=problem.deadline)
+    except (OutOfTime, SolverError):
+        return None
+
+
+def _member(merged: Merged | None) -> IntArray:
+    return merged.member if merged else np.zeros(0, dtype=np.int64)
