@@ -45,6 +45,19 @@ def paper_profiles() -> go.ServingProfiles:
     return go.ServingProfiles(rows)
 
 
+def assumed_profiles() -> go.ServingProfiles:
+    """``paper_profiles`` and, assumed, MoE models that split like the BERT model of the nearest latency (unmeasured)."""
+    known = paper_profiles()
+    rows = list(known.rows)
+    for model, like in (("moe-1.3b", "bert-1.3b"), ("moe-2.4b", "bert-1.3b"), ("moe-5.3b", "bert-2.6b")):
+        factor = SINGLE[model][0] / SINGLE[like][0]
+        for stages in STAGES[like]:
+            row = known.get(like, go.Configuration(stages, 1))
+            assert row is not None
+            rows.append(_row(model, stages, 1, [factor * x for x in row.stage_latency_s], SINGLE[model][1]))
+    return go.ServingProfiles(rows)
+
+
 def _row(model: str, inter: int, intra: int, latency: Sequence[float], weight: float) -> go.ServingProfile:
     stage_weight = (weight / (inter * intra),) * inter
     return go.ServingProfile(model, go.Configuration(inter, intra), tuple(latency), stage_weight)
@@ -103,6 +116,14 @@ def serving_instance(
 
 
 BERTS = ("bert-6.7b", "bert-2.6b", "bert-1.3b")
+MIXED = (
+    "bert-6.7b",
+    "moe-5.3b",
+    "bert-2.6b",
+    "moe-2.4b",
+    "bert-1.3b",
+    "moe-1.3b",
+)  # order not published: largest first
 # name: (models, devices, requests a second, CV, SLO scale), all with 200 s and 13 GiB
 PAPER_CASES: Mapping[str, tuple[tuple[str, ...], int, float, float, float]] = {
     "T1": (("bert-2.6b",) * 24, 16, 40, 4, 2),
@@ -112,17 +133,25 @@ PAPER_CASES: Mapping[str, tuple[tuple[str, ...], int, float, float, float]] = {
     "T5": (BERTS * 14, 24, 64, 4, 5),
     "T6": (BERTS * 14, 24, 64, 6, 5),
     "T7": (BERTS * 14, 16, 64, 4, 5),
+    "T8": (MIXED * 10, 32, 64, 4, 5),
+    "T9": (MIXED * 10, 32, 128, 4, 5),
+    "T10": (MIXED * 10, 32, 64, 4, 2),
 }
 
 
-def paper_case(name: str, training_seed: int | None = 0) -> go.PlacementInstance:
-    """A trace-free experiment of the paper's repository; the first and last 10 s do not count, as it reports them."""
+def paper_case(
+    name: str, training_seed: int | None = 0, profiles: go.ServingProfiles | None = None
+) -> go.PlacementInstance:
+    """A trace-free experiment of the paper's repository; the first and last 10 s do not count, as it reports them.
+
+    ``profiles`` replace ``paper_profiles``, which know the MoE models of T8 to T10 on one device only.
+    """
     if name not in PAPER_CASES:
         raise go.UnknownName.among("case", name, PAPER_CASES)
     models, devices, rate, cv, slo = PAPER_CASES[name]
     found = serving_instance(
         models,
-        paper_profiles(),
+        paper_profiles() if profiles is None else profiles,
         devices=devices,
         total_rps=rate,
         cv=cv,
