@@ -140,7 +140,9 @@ def time_prices(worth: Worth, price: FloatArray, given: FloatArray | None = None
     if space.grid is None:
         return _cover_columns(worth, price, start)
     time = np.maximum(start, _cover_singles(worth, price))
-    return time if space.family is None else _cover_pairs(worth, price, time)
+    if space.family is not None:
+        return _cover_pairs(worth, price, time)
+    return time if space.shared is None else _cover_columns(worth, price, time)
 
 
 def _cover_singles(worth: Worth, price: FloatArray) -> FloatArray:

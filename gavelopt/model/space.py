@@ -203,6 +203,8 @@ class AllocationSpace:
             of_kind = np.zeros(len(self.family.jobs_of_kind))
             np.maximum.at(of_kind, self.family.members.ravel(), self.family.rates.ravel())
             best = np.maximum(best, of_kind[self.family.kind])
+        elif self.shared is not None:
+            np.maximum.at(best, self.shared.members.ravel(), self.shared.rates.ravel())
         return np.asarray(best * self.time)
 
 
