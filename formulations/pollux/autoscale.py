@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -67,7 +68,7 @@ def autoscale(
 
     def look(nodes: int) -> ClusterSize:
         if nodes not in looked:
-            there = instance if nodes == instance.nodes else instance.with_nodes(nodes)
+            there: Any = instance if nodes == instance.nodes else instance.with_nodes(nodes)
             solution = go.solve(there, rule, method=method)
             looked[nodes] = ClusterSize(nodes, cluster_utility(there, solution), solution)
         return looked[nodes]

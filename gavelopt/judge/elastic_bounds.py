@@ -143,14 +143,14 @@ def option_prices(speedups: Speedups, apart: bool, prices: NodePrices) -> tuple[
         pay[one] = single[ways.gpus[one] - 1]
         if many.any():
             pay[many] = price_across(across, int(ways.gpus[many].max()))[0][ways.gpus[many]]
-    return np.broadcast_to(pay, speedups.of.shape), kept_prices(instance, prices).sum(axis=1)
+    kept = np.zeros(len(instance.jobs)) if instance.current is None else kept_prices(instance, prices).sum(axis=1)
+    return np.broadcast_to(pay, speedups.of.shape), kept
 
 
 def kept_prices(instance: ElasticInstance, prices: NodePrices) -> FloatArray:
     """(J, N) what the present rows pay on each node if they stay."""
-    held = (
-        np.zeros((len(instance.jobs), instance.nodes), dtype=np.int64) if instance.current is None else instance.current
-    )
+    assert instance.current is not None
+    held = instance.current
     spread = ((held > 0).sum(axis=1) > 1)[:, None]
     if prices.kept is not None:
         each = held * prices.kept[:, 0] + spread * prices.kept[:, 1]

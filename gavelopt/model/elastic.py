@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from gavelopt.errors import InputError
+from gavelopt.errors import InputError, UnknownName
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, as_floats, read_only
-from gavelopt.model.batch import BatchLimits, Best, best_batch
+from gavelopt.model.batch import BatchLimits, Best, best_batch, grid_batch
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.elastic_jobs import ElasticJobs
 from gavelopt.model.goodput import PERF, GoodputModel, noise_scale
@@ -79,6 +79,7 @@ class ElasticInstance:
 
     cluster: R accelerator types; ``count`` GPUs and ``per_node`` GPUs a node, so that nodes = count / per_node is whole.
     current: (J, N) GPUs that each job holds now on each node, or None for an idle cluster. Nodes are numbered type by type.
+    batch_search: how the batch size of a configuration is chosen, "exact" or "grid" (Pollux's 50 points).
 
     Raises:
         InputError: a type without per_node, a count that is not whole nodes, perf parameters for another number of
@@ -90,11 +91,15 @@ class ElasticInstance:
     current: IntArray | None = None
     name: str | None = None
     notes: tuple[str, ...] = ()
+    batch_search: str = "exact"
 
     kind = "elastic"
+    FIELDS = ("cluster", "jobs", "current", "name", "notes", "batch_search")
 
     def __post_init__(self) -> None:
         whole_nodes(self.cluster)
+        if self.batch_search not in ("exact", "grid"):
+            raise UnknownName.among("batch_search", self.batch_search, ("exact", "grid"))
         if self.jobs.perf.shape[1] != len(self.cluster):
             raise InputError(
                 "perf parameters do not match the cluster",
@@ -184,12 +189,15 @@ class ElasticInstance:
         job, way = np.nonzero(fits)
         return job.astype(np.int64), way.astype(np.int64)
 
-    def goodput_at(self, job: IntArray, kind: IntArray, replicas: IntArray, spread: BoolArray) -> Best:
-        """The best batch size of each cell (job, accelerator type, replicas, over several nodes or not), each (n,)."""
+    def goodput_cells(
+        self, job: IntArray, kind: IntArray, gpus: IntArray, spread: BoolArray
+    ) -> tuple[GoodputModel, BatchLimits]:
+        """Model and batch limits of each cell (job, accelerator type, GPUs, over several nodes or not), each (n,)."""
         jobs = self.jobs
         perf = dict(zip(PERF, jobs.perf[job, kind].T, strict=True))
         start = jobs.init_batch_size.astype(np.float64)
         noise = noise_scale(start, jobs.grad_sqr, jobs.grad_var)
+        replicas = gpus // jobs.gpus_per_replica[job]
         model = GoodputModel(**perf, noise=noise[job], init_batch=start[job], replicas=replicas, spread=spread)
         limits = BatchLimits(
             jobs.min_batch_size[job],
@@ -198,14 +206,19 @@ class ElasticInstance:
             jobs.local_batch_max[job],
             jobs.accumulate[job],
         )
-        return best_batch(model, limits)
+        return model, limits
+
+    def goodput_at(self, job: IntArray, kind: IntArray, gpus: IntArray, spread: BoolArray) -> Best:
+        """The best batch size of each cell (job, accelerator type, GPUs, over several nodes or not), each (n,)."""
+        search = best_batch if self.batch_search == "exact" else grid_batch
+        return search(*self.goodput_cells(job, kind, gpus, spread))
 
     @cached_property
     def best(self) -> Best:
         """The best batch size of every allowed cell, in the order of ``_cells``."""
         job, way = self._cells
         ways = self.configurations
-        return self.goodput_at(job, ways.type[way], ways.gpus[way] // self.jobs.gpus_per_replica[job], ways.spread[way])
+        return self.goodput_at(job, ways.type[way], ways.gpus[way], ways.spread[way])
 
     def goodput_of(self, job: IntArray, kind: IntArray, gpus: IntArray, spread: BoolArray) -> FloatArray:
         """(n,) best goodput of each cell, also where that is no configuration of this cluster (16 GPUs on one node)."""
@@ -217,9 +230,7 @@ class ElasticInstance:
         found[way >= 0] = self.goodput[job[way >= 0], way[way >= 0]]
         beyond = np.flatnonzero((way < 0) & ~np.isnan(self.jobs.perf[job, kind, 0]))
         if len(beyond):
-            at = job[beyond]
-            replicas = gpus[beyond] // self.jobs.gpus_per_replica[at]
-            found[beyond] = self.goodput_at(at, kind[beyond], replicas, spread[beyond]).goodput
+            found[beyond] = self.goodput_at(job[beyond], kind[beyond], gpus[beyond], spread[beyond]).goodput
         return found
 
     def _table(self, values: Any) -> Any:
@@ -313,10 +324,8 @@ class ElasticInstance:
         return tuple(found)
 
     def replace(self, **changes: Any) -> ElasticInstance:
-        """A copy with some fields replaced (cluster, jobs, current, name, notes)."""
-        return ElasticInstance(
-            **{f: changes.get(f, getattr(self, f)) for f in ("cluster", "jobs", "current", "name", "notes")}
-        )
+        """A copy with some fields replaced (cluster, jobs, current, name, notes, batch_search)."""
+        return ElasticInstance(**{field: changes.get(field, getattr(self, field)) for field in self.FIELDS})
 
     def take(self, rows: Sequence[int] | IntArray | BoolArray) -> ElasticInstance:
         """The instance with only the jobs at the given positions, in that order."""

@@ -66,7 +66,8 @@ class Speedups:
     def counted_goodput(self, plan: IntArray) -> FloatArray:
         """(J,) useful samples/s of each job, after the loss that a restart costs."""
         way = self.instance.configuration_of(plan)
-        return in_configuration(self.instance.goodput, way) * np.where(self.stays(plan), 1.0, self.factor)
+        goodput: FloatArray = in_configuration(self.instance.goodput, way)
+        return goodput * np.where(self.stays(plan), 1.0, self.factor)
 
     def best(self) -> FloatArray:
         """(J,) the most that each job could have."""

@@ -7,6 +7,7 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+import gavelopt as go
 from formulations.pollux.apps import sample
 from gavelopt.model.batch import BatchLimits, Best, best_batch, grid_batch
 from gavelopt.model.goodput import GoodputModel, noise_scale, overlap
@@ -156,3 +157,13 @@ def test_the_table_of_an_instance_is_a_throughput_table() -> None:
     at = table.accelerators.index("t4 x 2")
     local, steps = instance.local_batch[:, at], instance.accumulation[:, at]
     assert (2 * local * (steps + 1) >= instance.jobs.init_batch_size).all()
+
+
+def test_the_grid_stays_as_an_option() -> None:
+    exact = sample(12, 8, seed=0)
+    grid = exact.replace(batch_search="grid")
+    assert (grid.goodput <= exact.goodput * (1 + 1e-12)).all()
+    assert (grid.goodput < exact.goodput * (1 - 1e-6)).any()
+    assert (grid.goodput > 0.9 * exact.goodput).mean() > 0.95
+    with pytest.raises(go.UnknownName, match="batch_search"):
+        exact.replace(batch_search="golden")
