@@ -26,7 +26,6 @@ from rich.table import Table
 
 import gavelopt as go
 from gavelopt.io import read_gavel_throughputs
-from gavelopt.replay.workloads import TraceGenerator
 
 PUBLISHED_H = {"max_min_fairness": 95.99, "gandiva": 42.54, "max_min": 28.96, "max_min_fairness_packed": 19.64}
 ROUND_S, RESOLVE_S, HOUR_S = 360.0, 1920.0, 3600.0
@@ -42,7 +41,7 @@ def main() -> None:
     parser.add_argument("--mode", choices=("rounds", "fluid"), default="rounds")
     parser.add_argument("--policies", default="max_min_fairness,max_min")
     asked = parser.parse_args()
-    generator = TraceGenerator(read_gavel_throughputs(asked.throughputs), go.Cluster.from_spec("36:36:36"))
+    generator = go.TraceGenerator(read_gavel_throughputs(asked.throughputs), go.Cluster.from_spec("36:36:36"))
     instance = generator(asked.jobs, asked.rate, asked.seed)
     window = np.arange(int(0.7 * asked.jobs), int(0.9 * asked.jobs))
     table = Table(

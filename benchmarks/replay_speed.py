@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 import gavelopt as go
-from gavelopt.replay.workloads import GANGS, TraceGenerator, gavel_durations, philly_durations
+from gavelopt.replay.workloads import GANGS, gavel_durations, philly_durations
 
 PHILLY_JOBS, PHILLY_GPUS = 83_154, 2_490
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--runtimes", type=Path)
     asked = parser.parse_args()
     random = np.random.default_rng(0)
-    single = TraceGenerator(go.examples.gavel_profiles(), go.Cluster.from_spec("36:36:36"))
+    single = go.TraceGenerator(go.examples.gavel_profiles(), go.Cluster.from_spec("36:36:36"))
     runs: list[tuple[str, go.Instance, str, dict[str, object]]] = [
         ("1,000 jobs, 36:36:36, 5/h", single(1000, 5.0), "max_min", {"mode": "fluid"}),
         ("1,000 jobs, 36:36:36, 5/h", single(1000, 5.0), "max_min", {"mode": "rounds"}),

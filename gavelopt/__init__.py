@@ -91,6 +91,8 @@ from gavelopt.replay.requests import (
 from gavelopt.replay.result import Replay
 from gavelopt.replay.run import replay
 from gavelopt.replay.serving import ServingReport, ServingSimulator, compiled_work, simulate_batching, simulate_serving
+from gavelopt.replay.sweep import sweep
+from gavelopt.replay.workloads import TraceGenerator
 
 __version__ = "0.1.0"
 
@@ -167,6 +169,7 @@ __all__ = [
     "Task",
     "ThroughputProfiles",
     "ThroughputTable",
+    "TraceGenerator",
     "UnknownName",
     "Utility",
     "View",
@@ -195,8 +198,8 @@ __all__ = [
     "frontier",
     "gamma_arrivals",
     "gamma_workload",
-    "interval_batches",
     "in_configuration",
+    "interval_batches",
     "isolated_share",
     "known_costs",
     "least_work",
@@ -221,6 +224,7 @@ __all__ = [
     "simulate_serving",
     "solve",
     "solve_form",
+    "sweep",
     "uniform_arrivals",
     "upper_bound",
     "visits_needed",

@@ -2,8 +2,9 @@
 
 A discipline orders the jobs by a key, smaller first, ties by arrival and then as listed. At every event types are handed
 out in that order. The keys of waiting jobs never change, so they stand in a sorted row; only the running jobs, as many as
-there are accelerators at most, are put in order again. A pass ends as soon as no waiting gang can fit, so that the length
-of the queue does not enter the cost of an event.
+there are accelerators at most, are put in order again, and not even these where what is left over satisfies everybody who
+comes before one of them. A pass ends as soon as no waiting gang can fit, so that the length of the queue does not enter the
+cost of an event.
 
 A job keeps the type it runs on while it can; a job that stops or moves after it has run pays ``restart`` seconds, in which
 it holds its accelerators and makes no steps, when it runs again. A preemptive discipline lets later jobs use what an
@@ -46,9 +47,13 @@ class Rule(NamedTuple):
 
 
 class State(NamedTuple):
-    """(J,) arrays: left and of_segment (parts of the steps left, now and when the segment began), penalty (seconds of
-    restart still due), lost (paid in this segment), attained (accelerator-seconds), since, key, size (seconds alone on the
-    fastest type), held and wanted (types, -1 for none), finish, first (start), stops (preemptions)."""
+    """(J,) arrays.
+
+    left, of_segment: parts of the steps left, now and when the segment began; penalty, lost: seconds of restart still due,
+    and paid in this segment; attained: accelerator-seconds; since: start of the segment; key: see ``put_key``; size, seconds:
+    of all the work alone on the fastest type, and on the type held; held, wanted: types, -1 for none; finish, first start,
+    stops (preemptions).
+    """
 
     left: Any
     of_segment: Any
@@ -58,6 +63,7 @@ class State(NamedTuple):
     since: Any
     key: Any
     size: Any
+    seconds: Any
     held: Any
     wanted: Any
     finish: Any
@@ -236,8 +242,7 @@ def next_event(now, running, count, trace, rule, state):  # type: ignore[no-unty
     ahead = np.inf
     for i in range(count):
         job = running[i]
-        rate = trace.rates[job, state.held[job]]
-        ahead = min(ahead, now + state.penalty[job] + state.left[job] * trace.steps[job] / rate)
+        ahead = min(ahead, now + state.penalty[job] + state.left[job] * state.seconds[job])
         if rule.key == ATTAINED:
             rest = level_end(state.attained[job], rule) - state.attained[job]
             ahead = min(ahead, now + max(rest / trace.scale[job], HAIR))
@@ -250,7 +255,7 @@ def advance(passed, running, count, trace, state):  # type: ignore[no-untyped-de
     done = 0
     for i in range(count):
         job = running[i]
-        seconds = trace.steps[job] / trace.rates[job, state.held[job]]
+        seconds = state.seconds[job]
         state.attained[job] += passed * trace.scale[job]
         idle = min(state.penalty[job], passed)
         state.penalty[job] -= idle
@@ -291,7 +296,7 @@ def change(running, count, now, log, used, restart, trace, state):  # type: igno
             used = close_segment(log, used, job, now, made, state)
             state.stops[job] += 1
             state.penalty[job] = restart
-            state.held[job] = state.wanted[job]
+            hold(job, trace, state)
         if state.held[job] < 0:
             stopped[i - kept] = job
         else:
@@ -302,19 +307,61 @@ def change(running, count, now, log, used, restart, trace, state):  # type: igno
 
 
 @numba.njit(cache=True)
-def free_before(running, count, trace, rule, state):  # type: ignore[no-untyped-def]
-    """(R,) what may be handed out: everything under a preemptive discipline, whose running jobs are put in order for it."""
+def hold(job, trace, state):  # type: ignore[no-untyped-def]
+    """Give ``job`` the type that it is wanted on, -1 for none."""
+    kind = state.wanted[job]
+    state.held[job] = kind
+    if kind >= 0:
+        state.seconds[job] = trace.steps[job] / trace.rates[job, kind]
+
+
+@numba.njit(cache=True)
+def left_over(running, count, trace, state):  # type: ignore[no-untyped-def]
+    """(R,) accelerators that no running job holds; every running job is wanted where it is."""
     free = trace.capacity.copy()
     for i in range(count):
         job = running[i]
-        if rule.preemptive:
-            put_key(job, trace, rule, state)
-            state.wanted[job] = -1
-        else:
-            free[state.held[job]] -= trace.scale[job]
-    if rule.preemptive:
-        sort_running(running, count, state.key, trace.arrival)
+        state.wanted[job] = state.held[job]
+        free[state.held[job]] -= trace.scale[job]
     return free
+
+
+@numba.njit(cache=True)
+def undisturbed(running, count, queue, head, tail, chosen, started, trace, rule, state):  # type: ignore[no-untyped-def]
+    """Whether handing out what is left over comes to the same as asking everybody again.
+
+    It does where all waiting jobs before the last of the running ones start, each on its fastest type.
+    """
+    for k in range(started):
+        job = queue[chosen[k]]
+        if trace.rates[job, state.wanted[job]] < trace.rates[job].max():
+            return False
+    first = head
+    for k in range(started):
+        if chosen[k] == first:
+            first += 1
+    if first == tail:
+        return True
+    for i in range(count):
+        put_key(running[i], trace, rule, state)
+        if before(queue[first], running[i], state.key, trace.arrival):
+            return False
+    return True
+
+
+@numba.njit(cache=True)
+def decide(running, count, queue, head, tail, least, trace, rule, state, chosen):  # type: ignore[no-untyped-def]
+    """Write wanted for all jobs that are to run; returns how many waiting ones start, whose positions are in ``chosen``."""
+    free = left_over(running, count, trace, state)
+    started = hand_out(running, 0, queue, head, tail, free, least, trace, rule, state, chosen)
+    if not rule.preemptive or undisturbed(running, count, queue, head, tail, chosen, started, trace, rule, state):
+        return started
+    for i in range(count):
+        put_key(running[i], trace, rule, state)
+        state.wanted[running[i]] = -1
+    sort_running(running, count, state.key, trace.arrival)
+    free = trace.capacity.copy()
+    return hand_out(running, count, queue, head, tail, free, least, trace, rule, state, chosen)
 
 
 @numba.njit(cache=True)
@@ -342,9 +389,10 @@ def run_queue(order, trace, rule, state):  # type: ignore[no-untyped-def]
             put_key(job, trace, rule, state)
             head, tail = insert(queue, head, tail, job, state.key, arrival)
             waiting_of[scale[job]] += 1
-        free = free_before(running, count, trace, rule, state)
-        ordered, least = count if rule.preemptive else 0, smallest_gang(waiting_of)
-        started = hand_out(running, ordered, queue, head, tail, free, least, trace, rule, state, chosen)
+        if head == tail:
+            continue  # nobody waits: whoever runs stays where it is
+        least = smallest_gang(waiting_of)
+        started = decide(running, count, queue, head, tail, least, trace, rule, state, chosen)
         starting = queue[chosen[:started]].copy()
         head = take_out(queue, head, chosen, started)
         used, kept = change(running, count, now, log, used, rule.restart, trace, state)
@@ -354,7 +402,8 @@ def run_queue(order, trace, rule, state):  # type: ignore[no-untyped-def]
         count = kept
         for job in starting:
             waiting_of[scale[job]] -= 1
-            state.held[job], state.since[job] = state.wanted[job], now
+            hold(job, trace, state)
+            state.since[job] = now
             if np.isnan(state.first[job]):
                 state.first[job] = now
             running[count] = job

@@ -83,7 +83,7 @@ def _new_state(instance: Instance, rates: FloatArray) -> Any:
     count, steps = len(instance.jobs), instance.jobs.steps
     assert steps is not None
     best = rates.max(axis=1, initial=0.0)
-    zeros = {name: np.zeros(count) for name in ("penalty", "lost", "attained", "since", "key")}
+    zeros = {name: np.zeros(count) for name in ("penalty", "lost", "attained", "since", "key", "seconds")}
     return kernel.State(
         left=np.ones(count),
         of_segment=np.ones(count),

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import gavelopt as go
-from gavelopt.replay.workloads import TraceGenerator
 from tests.replay.traces import failed
 
 
@@ -87,7 +86,7 @@ def test_pairs_share_accelerators(mode: str, policy: str) -> None:
 
 
 def test_generated_traces_are_the_seed_s() -> None:
-    generator = TraceGenerator(
+    generator = go.TraceGenerator(
         go.examples.gavel_profiles(), go.Cluster.from_spec("36:36:36"), priorities=True, slos=True
     )
     one, same, other = generator(200, 5.0, seed=1), generator(200, 5.0, seed=1), generator(200, 5.0, seed=2)
@@ -102,7 +101,7 @@ def test_generated_traces_are_the_seed_s() -> None:
 
 
 def test_a_replay_is_the_seed_s() -> None:
-    generator = TraceGenerator(go.examples.gavel_profiles(), go.Cluster.from_spec("v100:3,p100:2,k80:2"))
+    generator = go.TraceGenerator(go.examples.gavel_profiles(), go.Cluster.from_spec("v100:3,p100:2,k80:2"))
     trace = generator(25, 2.0, seed=4)
     one, same = (go.replay(trace, "max_min_fairness", seed=5) for _ in range(2))
     np.testing.assert_array_equal(one.finish_s, same.finish_s)
