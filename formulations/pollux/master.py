@@ -145,12 +145,13 @@ class Master:
     def rounded(self) -> go.IntArray:
         """(J, N) the plan in which each job has the option it has most of in the relaxation, as far as they fit."""
         choice = np.full(len(self.gain), IDLE, dtype=np.int64)
+        most, total = np.zeros(len(self.gain)), np.zeros(len(self.gain))
         parts = {}
         for column, x in zip(self.columns, self.x, strict=False):
-            if x > 0.5:
-                choice[column.job] = column.way
-                parts[column.job] = column.parts
-        return place(self.structure.question, choice, parts)
+            total[column.job] += x
+            if x > most[column.job]:
+                choice[column.job], parts[column.job], most[column.job] = column.way, column.parts, x
+        return place(self.structure.question, np.where(total < 0.5, IDLE, choice), parts)
 
     def entries(self, column: Column) -> list[tuple[int, float]]:
         """The rows that an option takes from, beside its job's."""
