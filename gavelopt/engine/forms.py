@@ -211,10 +211,10 @@ def _conic(task: Task, solver: str) -> Found:
         about = np.where(form.active, least / np.where(form.slope > 0, form.slope, 1.0), 1.0)
     best: tuple[float, Found] | None = None
     for rounds in range(1, CONIC_ROUNDS + 1):
-        x, price, hours, worth = convex.solve_power(space, form, solver, task.seconds_left, about)
+        x, price, hours, worth, at = convex.solve_power(space, form, solver, task.seconds_left, about)
         x = tidy(space, x)
         rate = space.rate(x)
-        proof = price_proof(space, form, price, hours, worth, rate)
+        proof = price_proof(space, form, price, hours, worth, at)
         value = form.reported(form.value(rate))
         gap = form.reported(upper_bound(space, form, proof)) - value
         if best is None or gap < best[0]:

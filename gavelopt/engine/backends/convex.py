@@ -76,10 +76,11 @@ def solve_lp(program: LinearProgram, solver: str, seconds: float) -> tuple[Float
 
 def solve_power(
     space: AllocationSpace, utility: Utility, solver: str, seconds: float, about: FloatArray
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """(x, capacity duals, time duals, worth) of a power mean with p < 1; rates are measured in units of ``about`` (J,) > 0.
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+    """(x, capacity duals, time duals, worth, rates) of a power mean with p < 1; ``about`` (J,) > 0 are the units of rates.
 
-    The duals belong to the separable form whose marginal worth of job i at rate r is ``worth_i r^(p-1)``.
+    The duals belong to the separable form whose marginal worth of job i at rate r is ``worth_i r^(p-1)``. The rates are those
+    at which the marginal worth is its dual: close to R x, but as exact as duals are, where the objective is flat in x.
     """
     import cvxpy as cp
 
@@ -87,19 +88,23 @@ def solve_power(
     on = utility.active
     columns = np.flatnonzero(space.usable & (np.asarray((rate[on] > 0).sum(axis=0)).ravel() > 0))
     x = cp.Variable(len(columns), nonneg=True)
-    q = sparse.csr_array(sparse.diags_array(1.0 / about) @ rate)[on][:, columns] @ x
+    q = cp.Variable(int(on.sum()))
+    rates = q == sparse.csr_array(sparse.diags_array(1.0 / about) @ rate)[on][:, columns] @ x
     capacity = use[:, columns] @ x <= space.capacity
     time = member[:, columns] @ x <= space.time
     factor = _factors(utility, about)[on]
-    problem = cp.Problem(_objective(cp, utility.p, factor, q), [capacity, time])
+    problem = cp.Problem(_objective(cp, utility.p, factor, q), [rates, capacity, time])
     run(problem, solver, seconds)
     if x.value is None:
         raise SolverError(f"cvxpy with {solver} ended with {problem.status!r} and no solution")
-    full, worth = np.zeros(space.size), np.zeros(len(space.jobs))
+    full, worth, at = np.zeros(space.size), np.zeros(len(space.jobs)), np.zeros(len(space.jobs))
     full[columns] = np.maximum(x.value, 0.0)
-    worth[on] = factor * about[on] ** -utility.p * (abs(utility.p) or 1.0)
+    slope = factor * (abs(utility.p) or 1.0)
+    worth[on] = slope * about[on] ** -utility.p
+    marginal = np.maximum(np.abs(_dual(rates, len(slope))), np.finfo(float).tiny)
+    at[on] = about[on] * (marginal / slope) ** (1.0 / (utility.p - 1.0))
     hours = np.maximum(_dual(time, len(space.jobs)), 0.0)
-    return full, np.maximum(_dual(capacity, len(space.capacity)), 0.0), hours, worth
+    return full, np.maximum(_dual(capacity, len(space.capacity)), 0.0), hours, worth, at
 
 
 def _factors(utility: Utility, about: FloatArray) -> FloatArray:
