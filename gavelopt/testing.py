@@ -73,7 +73,7 @@ def instances(
     jobs = draw(st.integers(min_jobs, max_jobs))
     kind = draw(_some(jobs, st.integers(0, kinds - 1)))
     weight = st.sampled_from((1.0, 5.0, 0.3)) if span == 1.0 else _magnitudes(-decades / 2, decades / 2)
-    columns = {
+    columns: dict[str, Any] = {
         "scale_factor": draw(_some(jobs, st.sampled_from(gangs))),
         "weight": draw(_some(jobs, weight)),
         "steps": draw(_some(jobs, st.one_of(_magnitudes(0, 8), st.sampled_from((1e3, 0.0))))),

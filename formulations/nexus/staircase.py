@@ -60,7 +60,7 @@ def exact(problem: go.Problem) -> go.Answer:
         whole = reduced(query, options)
         return solve_query(query, options, problem.seconds_left)[0] if whole is None else _read(whole, options)
 
-    if all(_series_parallel(query) for query in problem.instance.queries):  # type: ignore[attr-defined]
+    if all(_series_parallel(query) for query in problem.instance.queries):
         return go.Answer(np.zeros(0), plan=every_query(problem, solve), notes=("staircases",))
     return milp(problem)
 

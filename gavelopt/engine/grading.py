@@ -57,4 +57,4 @@ def allocation_of(problem: Problem, answer: Answer) -> Allocation:
     """The answer as an allocation over columns."""
     if problem.instance.kind == "training":
         return Allocation(answer.columns(problem.measured), answer.x)
-    return problem.instance.allocation(answer.plan)  # type: ignore[attr-defined,no-any-return]
+    return problem.instance.allocation(answer.plan)  # type: ignore[no-any-return]

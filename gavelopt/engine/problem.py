@@ -60,17 +60,22 @@ class Answer:
 class Problem:
     """A policy on an instance, ready for a method."""
 
-    instance: Instance
+    instance: Any  # Instance, or the instance of another kind
     policy: Policy
     tolerance: float = 1e-6
     seed: int = 0
     warm: Multipliers | None = None  # where to start from: what proved the last answer of a session
     deadline: float = float("inf")  # on the clock of time.perf_counter
 
+    @property
+    def _training(self) -> Instance:
+        assert isinstance(self.instance, Instance), "columns of a grid are those of a training instance"
+        return self.instance
+
     @cached_property
     def space(self) -> AllocationSpace:
         """The columns, with the rates that the policy believes in."""
-        policy, instance = self.policy, self.instance
+        policy, instance = self.policy, self._training
         return instance.space(
             policy.assumed_rates(instance), sharing=policy.space_sharing, factor=policy.rate_factor(instance)
         )
@@ -78,7 +83,7 @@ class Problem:
     @cached_property
     def measured(self) -> AllocationSpace:
         """The same columns with the measured rates."""
-        return self.instance.space(sharing=self.policy.space_sharing)
+        return self._training.space(sharing=self.policy.space_sharing)
 
     @cached_property
     def utility(self) -> Utility | None:
@@ -100,7 +105,7 @@ class Problem:
     def empty(self) -> bool:
         """Whether there is nothing to decide."""
         if self.instance.kind == "elastic":
-            return bool(self.instance.empty)  # type: ignore[attr-defined]
+            return bool(self.instance.empty)
         return self.instance.kind == "training" and len(self.instance.jobs) == 0
 
     @property

@@ -25,7 +25,7 @@ DIAGNOSIS_S = 2.0  # seconds for each integer program of that diagnosis
 
 
 def solve(
-    instance: Instance,
+    instance: Any,
     policy: str | Policy,
     *,
     method: str = "auto",
@@ -38,7 +38,7 @@ def solve(
     """Solve ``policy`` on ``instance`` and return the judged answer.
 
     Args:
-        instance: the question.
+        instance: the question: an Instance, or one of another kind (packing, placement, elastic).
         policy: a registered name ("max_min"), or a Policy object.
         method: "auto", or one of the policy's methods ("exact", "equal_share", ...; see ``policies()``).
         time_limit: seconds, or None.
@@ -108,7 +108,7 @@ def _attempt(problem: Problem, method: Method, options: dict[str, Any]) -> tuple
 
 def _empty(problem: Problem) -> Answer:
     if problem.instance.kind == "elastic":
-        nothing = np.zeros((len(problem.instance.jobs), problem.instance.nodes), dtype=np.int64)  # type: ignore[attr-defined]
+        nothing = np.zeros((len(problem.instance.jobs), problem.instance.nodes), dtype=np.int64)
         return Answer(np.zeros(0), plan=nothing, notes=("no jobs or no nodes: nothing to decide",))
     return Answer(np.zeros(problem.space.size), notes=("no jobs: nothing to decide",))
 
