@@ -67,3 +67,17 @@ def test_the_fastest_free_type_is_taken() -> None:
     replay = go.replay(instance, "fcfs")
     assert replay.finish_s.tolist() == [10, 40]
     np.testing.assert_allclose(replay.utilization, [1.0, 0.25])
+
+
+def test_a_long_queue_costs_little() -> None:
+    """10,000 jobs, twice what the cluster can do, so that thousands wait: an event must not look at all of them."""
+    random = np.random.default_rng(0)
+    duration, gang = random.exponential(1000.0, 10_000), random.choice([1, 2, 4], size=10_000)
+    arrival = np.cumsum(random.exponential((duration * gang).mean() / 64 / 2, 10_000))
+    instance = go.Instance.from_arrays(np.ones((10_000, 1)), [64], scale=gang, steps=duration, arrival_s=arrival)
+    go.replay(lecture(), "fcfs")  # compile
+    for scheduler in ("fcfs", "sjf"):
+        replay = go.replay(instance, scheduler)
+        assert replay.finished.all()
+        assert replay.utilization[0] > 0.9
+        assert replay.seconds < 10.0
