@@ -10,19 +10,20 @@ Items are residuals, or groups of residuals that a branch keeps together.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import gavelopt as go
+from formulations.nexus.covering import Covering
 from formulations.nexus.patterns import Knapsacks
 from formulations.nexus.pricing import best_sets
 
 Column = tuple[int, tuple[int, ...]]  # (knapsack row, items)
 PER_ROUND = 40  # columns added in one round of pricing
-ARTIFICIAL = 1e3  # price of leaving an item out, in units of the dearest GPU
+SHARE = 0.5  # of the best reduced cost so far that a further column of a round must reach
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,34 +39,21 @@ class Relaxation:
 
 
 class Master:
-    """The covering program, kept in HiGHS and grown column by column; prices are scaled so that the dearest GPU is 1."""
+    """The covering program over duty cycles; prices are scaled so that the dearest GPU is 1."""
 
     def __init__(
         self, table: Knapsacks, items: int, room: go.IntArray, apart: np.ndarray[Any, Any] | None = None
     ) -> None:
-        import highspy
-
         self.table, self.items, self.room, self.apart = table, items, room, apart
         self.unit = max(float(table.price.max(initial=0)), 1e-9)
         self.cost = table.price / self.unit
         self.limited = np.flatnonzero(room < items)  # a type with a GPU for every item never runs out
         self.columns: list[Column] = []
         self.known: set[tuple[int, tuple[int, ...]]] = set()
-        self.solver = highspy.Highs()
-        for option, value in {"output_flag": False, "threads": 1}.items():
-            self.solver.setOptionValue(option, value)
-        infinite = highspy.kHighsInf
-        for _ in range(items):
-            self.solver.addRow(1.0, infinite, 0, np.zeros(0, np.int32), np.zeros(0))
-        for t in self.limited:
-            self.solver.addRow(-infinite, float(max(room[t], 0)), 0, np.zeros(0, np.int32), np.zeros(0))
-        for item in range(items):
-            self.solver.addCol(ARTIFICIAL, 0.0, infinite, 1, np.array([item], np.int32), np.ones(1))
+        self.program = Covering(np.ones(items), [float(max(room[t], 0)) for t in self.limited])
 
     def add(self, columns: Iterable[Column]) -> int:
         """Adds the columns that are new, each filled up with what else fits; returns how many were."""
-        import highspy
-
         new = 0
         for row, items in columns:
             full = self._filled(row, items)
@@ -75,14 +63,7 @@ class Master:
             self.known.add((kind, full))
             self.columns.append((row, full))
             index = [*full, *(self.items + i for i, t in enumerate(self.limited) if t == kind)]
-            self.solver.addCol(
-                float(self.cost[row]),
-                0.0,
-                highspy.kHighsInf,
-                len(index),
-                np.array(index, np.int32),
-                np.ones(len(index)),
-            )
+            self.program.add(float(self.cost[row]), index, [1.0] * len(index))
             new += 1
         return new
 
@@ -99,48 +80,22 @@ class Master:
             time, held = time + int(weight[k]), held + int(memory[k])
         return tuple(sorted(taken))
 
-    def relax(self, deadline: Any) -> Relaxation:
+    def relax(self, deadline: Callable[[], float]) -> Relaxation:
         """Solves master and pricing in turn until no set improves. ``deadline()`` is the seconds left."""
-        share = 0.5
         while True:
-            found = self._solve()
-            if deadline() <= 0:
-                return self._as_relaxation(found, complete=False)
-            target = self.cost + self._nu(found)[self.table.kind]
-            sets, complete = best_sets(self.table, found[1], target, share, self.apart)
-            if not self.add((row, items) for _, row, items in sets[:PER_ROUND]):
-                return self._as_relaxation(found, complete)
-
-    def _solve(self) -> tuple[go.FloatArray, go.FloatArray, go.FloatArray, float]:
-        self.solver.run()
-        solution = self.solver.getSolution()
-        dual = np.array(solution.row_dual)
-        return (
-            np.array(solution.col_value),
-            np.maximum(dual[: self.items], 0.0),
-            np.maximum(-dual[self.items :], 0.0),
-            float(self.solver.getObjectiveValue()),
-        )
-
-    def _nu(self, found: tuple[Any, ...]) -> go.FloatArray:
-        nu = np.zeros(int(self.table.kind.max(initial=0)) + 1)
-        for price, t in zip(found[2], self.limited, strict=True):
-            if t < len(nu):
-                nu[t] = price
-        return nu
-
-    def _as_relaxation(self, found: tuple[Any, ...], complete: bool) -> Relaxation:
-        x = found[0]
-        return Relaxation(found[3], x[self.items :], found[1], self._nu(found), complete, float(x[: self.items].sum()))
+            found = self.program.solve()
+            nu = np.zeros(int(self.table.kind.max(initial=0)) + 1)
+            nu[self.limited] = found.nu
+            complete, more = False, 0
+            if deadline() > 0:
+                sets, complete = best_sets(self.table, found.y, self.cost + nu[self.table.kind], SHARE, self.apart)
+                more = self.add((row, items) for _, row, items in sets[:PER_ROUND])
+            if not more:
+                return Relaxation(found.value, found.x, found.y, nu, complete, found.artificial)
 
     def fix(self, columns: Sequence[int]) -> None:
-        """Sets the lower bound of these columns to 1, of all others back to 0 (for diving)."""
-        import highspy
-
-        count = self.items + len(self.columns)
-        lower = np.zeros(count)
-        lower[[self.items + c for c in columns]] = 1.0
-        self.solver.changeColsBounds(count, np.arange(count, dtype=np.int32), lower, np.full(count, highspy.kHighsInf))
+        """These columns are taken, all others free again (for diving)."""
+        self.program.fix(columns)
 
 
 def cover(master: Master, columns: Iterable[int], seconds: float) -> tuple[list[int] | None, bool]:

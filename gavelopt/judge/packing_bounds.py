@@ -9,6 +9,7 @@ With c_t the price of a GPU of type t, T_kt = max b / l_kt(b) its peak rate for 
     pattern       any prices pi_k >= 0 of serving r_k on one GPU and nu_t >= 0 of a GPU of a type in short supply, with
                   sum_{k in S} pi_k <= c_t + nu_t  for every set S that fits a GPU of type t:   sum_k pi_k - sum_t nu_t N_t
                   (prices that are too high are scaled down until they satisfy this, as Farley does)
+    visits        (split) prices of rates and of visits to GPUs (packing_visits.py)
     search        with the same prices: no choice of sets is cheaper than the plan (packing_search.py)
 
 ``unsplit`` adds the whole GPUs of the first phase and takes r_k to be the residuals. Whatever the bound, a value is a sum
@@ -28,6 +29,7 @@ import numpy as np
 from gavelopt.judge.certify import Multipliers
 from gavelopt.judge.packing_knapsacks import knapsacks_of
 from gavelopt.judge.packing_search import nothing_cheaper
+from gavelopt.judge.packing_visits import VisitPrices, visit_bound
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.packing import MICRO, PackingInstance
 from gavelopt.model.packing_plan import saturate
@@ -57,7 +59,7 @@ def packing_bounds(
 
     Args:
         minimise: ``gpus`` or ``cost`` (price per hour). variant: ``unsplit``, or ``split`` (``online`` counts as split).
-        proof: prices for the pattern bound (``unsplit`` only).
+        proof: PatternPrices (``unsplit``) or VisitPrices (of any variant).
         cost: of a plan that might be optimal; the search bound is then tried where the others leave a gap.
     """
     price = instance.price(minimise)
@@ -70,6 +72,8 @@ def packing_bounds(
         "utilisation": base + _guarded(_utilisation(instance, price, rate)),
         "occupancy": base + _guarded(float(occupancy(instance, price, rate).sum())),
     }
+    if isinstance(proof, VisitPrices):
+        found["visits"] = visit_bound(instance, price, proof)
     if variant == "unsplit" and isinstance(proof, PatternPrices) and proof.sessions is not None:
         left = np.maximum(instance.count - phase.whole.sum(axis=0), 0.0)
         prices = sound(instance, price, rate, proof)
