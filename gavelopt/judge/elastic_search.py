@@ -24,7 +24,7 @@ from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.speedups import Speedups, box_cox
 
 MOST_JOBS, MOST_NODES = 16, 8
-STEPS = 20_000  # of the search over combinations, and of all placements together
+STEPS = 6_000  # of the search over combinations, and of all placements together
 Node = tuple[int, int, bool]  # type, free GPUs, whether a distributed job may come
 Demand = tuple[int, int, bool]  # GPUs, type, across nodes
 
