@@ -20,6 +20,7 @@ import numpy as np
 
 ARRIVED, SHORTEST, REMAINING, PRIORITY, ATTAINED = range(5)
 EPSILON = 1e-9  # seconds: completions closer than this are one event
+ROUNDING = 1e-15  # of the time on the clock: what is closer may be no later moment in floating point
 HAIR = 1e-6  # accelerator-seconds by which a job falls into its next queue early, so that every crossing counts
 FIELDS = 6  # of a row of the log: job, type, start, end, steps, seconds of restart
 
@@ -250,9 +251,9 @@ def next_event(now, running, count, trace, rule, state):  # type: ignore[no-unty
 
 
 @numba.njit(cache=True)
-def advance(passed, running, count, trace, state):  # type: ignore[no-untyped-def]
-    """``passed`` seconds of work; returns how many running jobs are complete, moved to the front of ``running``."""
-    done = 0
+def advance(passed, now, running, count, trace, state):  # type: ignore[no-untyped-def]
+    """``passed`` seconds of work up to ``now``; returns how many running jobs are complete, moved to the front."""
+    done, close = 0, EPSILON + ROUNDING * now
     for i in range(count):
         job = running[i]
         seconds = state.seconds[job]
@@ -261,7 +262,7 @@ def advance(passed, running, count, trace, state):  # type: ignore[no-untyped-de
         state.penalty[job] -= idle
         state.lost[job] += idle
         state.left[job] -= (passed - idle) / seconds
-        if max(state.left[job], 0.0) * seconds + state.penalty[job] <= EPSILON or state.left[job] <= 1e-13:
+        if max(state.left[job], 0.0) * seconds + state.penalty[job] <= close or state.left[job] <= 1e-13:
             for k in range(i, done, -1):
                 running[k] = running[k - 1]
             running[done] = job
@@ -378,8 +379,8 @@ def run_queue(order, trace, rule, state):  # type: ignore[no-untyped-def]
         ahead = next_event(now, running, count, trace, rule, state)
         if coming < len(order):
             ahead = min(ahead, arrival[order[coming]])
-        done = advance(max(ahead - now, 0.0), running, count, trace, state)
-        now = max(ahead, now)
+        passed, now = max(ahead - now, 0.0), max(ahead, now)
+        done = advance(passed, now, running, count, trace, state)
         log = grown(log, used, 2 * count + 2)
         used = complete(running, count, done, now, log, used, trace, state)
         count -= done

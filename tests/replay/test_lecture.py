@@ -81,3 +81,14 @@ def test_a_long_queue_costs_little() -> None:
         assert replay.finished.all()
         assert replay.utilization[0] > 0.9
         assert replay.seconds < 10.0
+
+
+def test_late_in_a_long_trace_the_clock_still_moves() -> None:
+    """At 10^8 s the next moment in floating point is 1.5e-8 s away, more than what is left of a job after rounding."""
+    random = np.random.default_rng(0)
+    arrival = 1e8 + np.cumsum(random.exponential(50.0, 500))
+    instance = go.Instance.from_arrays(np.full((500, 1), 0.3), [2], steps=random.uniform(1, 30, 500), arrival_s=arrival)
+    for scheduler in ("fcfs", "srtf", "las"):
+        replay = go.replay(instance, scheduler)
+        assert replay.finished.all()
+        np.testing.assert_allclose(replay.log.steps.sum(), np.sum(instance.jobs.steps), rtol=1e-6)
