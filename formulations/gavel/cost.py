@@ -5,10 +5,13 @@
     subject to            sum_j X_ij <= 1,   sum_i s_i X_ij <= N_j,   X >= 0
                           tput_i >= floor_i     deadlines (``slo``); for min_cost also a part of the isolated throughput
 
-tput_i = sum_j T_ij X_ij. Without floors the best ratio is that of the best single cell; with floors it is found by
-Charnes and Cooper's substitution y = t X, which makes it one linear program, and proved by Dinkelbach's: with q the ratio,
-max sum tput - q cost <= 0. Gavel's max_sum_throughput_normalized_by_cost maximises sum_ij T_ij X_ij / c_j instead, a sum
-of ratios in which cost does not count gangs: that is ``max_sum`` with ``per_cost``.
+tput_i = sum_j T_ij X_ij. Without floors the best ratio is that of the best single cell. With floors Dinkelbach's iteration
+finds it: maximise  sum tput - q cost  with q the ratio so far; at the best ratio the maximum is 0. For any q the maximum m
+proves that no ratio is above  q + m / least,  where  least = sum_i floor_i min_j c_j s_i / T_ij  is what the floors cost at
+least. (Charnes and Cooper's substitution y = t X makes one linear program of it, less well conditioned.)
+
+Gavel's max_sum_throughput_normalized_by_cost maximises sum_ij T_ij X_ij / c_j instead, a sum of ratios in which cost does
+not count gangs: that is ``max_sum`` with ``per_cost``.
 
 T (J, R) steps/s; c (R,) money per accelerator hour; values: steps/s per money per hour, and money per hour.
 Reference: Narayanan et al., OSDI 2020, section 4.2 (cost); Charnes and Cooper 1962; Dinkelbach 1967.
@@ -25,8 +28,6 @@ import numpy as np
 import gavelopt as go
 from formulations.gavel.slo import SLO, check_slo, slo_floors
 
-STEPS = np.concatenate([[0.0], np.geomspace(1e-15, 1e-2, 27)])  # how far above the ratio a proof is looked for
-
 
 def _priced(instance: go.Instance, space: go.AllocationSpace, worth: float, toll: float) -> go.AllocationSpace:
     """The columns with value  worth T_ij - toll c_j s_i  in place of the rate."""
@@ -34,6 +35,14 @@ def _priced(instance: go.Instance, space: go.AllocationSpace, worth: float, toll
     assert grid is not None
     cost = grid.use[:, None] * go.known_costs(instance)[None, :]
     return replace(space, grid=replace(grid, table=worth * grid.table - toll * cost))
+
+
+def _steps_per_money(instance: go.Instance, space: go.AllocationSpace) -> go.FloatArray:
+    """(J, R) the ratio of each single cell."""
+    grid = space.grid
+    assert grid is not None
+    cost = grid.use[:, None] * go.known_costs(instance)[None, :]
+    return np.where(grid.usable, grid.table / cost, 0.0)
 
 
 def _linear_bound(values: go.AllocationSpace, space: go.AllocationSpace, floors: Any, proof: Any) -> float:
@@ -102,11 +111,14 @@ class ThroughputPerCost(MinCost):
             return None
         ratio, multipliers = proof
         floors = self.constraints(go.NumericView(instance, space, np.zeros(len(instance.jobs))))
-        for step in STEPS:
-            raised = ratio * (1.0 + step)
-            if _linear_bound(_priced(instance, space, 1.0, raised), space, floors, multipliers) <= 0.0:
-                return float(raised)
-        return None
+        steps_per_money = _steps_per_money(instance, space)
+        best = float(steps_per_money.max(initial=0.0))
+        if not floors:
+            return best
+        cheapest = steps_per_money.max(axis=1, initial=0.0)
+        least = float((floors[0].floor / np.where(cheapest > 0, cheapest, 1.0)).sum())
+        most = max(0.0, _linear_bound(_priced(instance, space, 1.0, ratio), space, floors, multipliers))
+        return min(best, ratio + most / least) if least > 0 else best
 
     def unit(self, instance: go.Instance) -> str:
         return f"{instance.throughputs.unit} per money/h"
@@ -127,15 +139,13 @@ def _task(problem: go.Problem, values: go.AllocationSpace) -> go.Task:
 def _best_ratio(problem: go.Problem) -> go.Answer:
     """Dinkelbach's iteration: with the ratio q so far, maximise tput - q cost; the ratio of the answer is the next q."""
     instance, space = problem.instance, problem.space
-    grid, costs = space.grid, go.known_costs(instance)
-    assert grid is not None
-    ratios = np.where(grid.usable, grid.table / (grid.use[:, None] * costs[None, :]), 0.0)
+    ratios, costs = _steps_per_money(instance, space), go.known_costs(instance)
     best = float(ratios.max(initial=0.0))
     floored = problem.floors and bool((problem.floors[0].floor > 0).any())
     if floored and best == 0.0:
         raise go.Infeasible("a rate floor is set and nobody can run")
     if not floored:
-        x = np.zeros(grid.table.shape)
+        x = np.zeros(ratios.shape)
         cell = np.unravel_index(int(np.argmax(ratios)), ratios.shape) if ratios.size else None
         if cell is not None and best > 0.0:
             x[cell] = 1.0
