@@ -28,7 +28,7 @@ from gavelopt.model.solution import Prices, Solution
 # presentation is bound by name, so that the engine does not depend on it
 SENTENCES = "gavelopt.report.explanations:sentences"
 TEXT = "gavelopt.report.explanations:explanation_text"
-TIED = 0.01  # margins that differ by less than this part of worth and price count as equal
+TIED = 1e-3  # margins that differ by less than this part of worth and price count as equal
 NOISE = 1e-9  # a margin below this part of worth and price is 0
 HELD = 1e-6  # time below which a job does not count as being on a type
 IMPOSSIBLE = ("gang", "unknown", "cannot")

@@ -6,25 +6,29 @@ greatest price among all multipliers that prove the optimum (Danskin). With the 
 
     y, w >= 0,    w_i + s_i y_c >= g_i T_ic,    capacity.y + time.w  =  optimum
 
-so each side is one small linear program over (y, w[, lambda]), on merged jobs.
+so each side is one small linear program over (y, w[, lambda]), on merged jobs. Where every job is at its ceiling, or a
+job that can run nowhere fixes the value, y = 0 is among them and is the price shown. References by which rates are
+normalised are held as they are, also where they depend on the counts.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, sparse
 
 from gavelopt.engine.aggregate import merge
-from gavelopt.engine.linear import typical
 from gavelopt.engine.problem import Answer, Problem
 from gavelopt.judge.certify import Multipliers, majorant, time_prices
 from gavelopt.judge.verdict import Verdict
-from gavelopt.model.arrays import FloatArray
+from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.solution import Prices
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
 SLACK = 1e-9  # how far from the optimum a price vector may be and still count as proof
+NOISE = 1e-5  # error of a solver's price, relative to what all capacity is worth
 
 
 def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
@@ -32,11 +36,14 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
     utility, found = problem.utility, answer.multipliers
     if utility is None or found is None or found.prices is None or verdict.value is None:
         return None
-    price = found.prices
     rate = answer.columns(problem.space).rate(answer.x)
-    slope = utility.reported_slope(utility.value(rate))
+    value = utility.value(rate)
+    slope = utility.reported_slope(value)
     if not np.isfinite(slope):
         return None
+    if not problem.floors and at_ceiling(problem.space, utility, value):
+        found = ceiling_proof(problem.space, utility)
+    price = np.asarray(found.prices)
     tangent = majorant(utility, found, problem.space.ceiling)
     jobs = None if tangent is None else time_prices([(problem.space, tangent[1])], price, found.time) * slope
 
@@ -44,11 +51,11 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
         if verdict.status != "optimal" or problem.floors:
             return None
         faces = price_faces(problem.space, utility, rate)
-        return None if faces is None else snapped(faces, price, utility.value(rate), problem.space.capacity) * slope
+        return None if faces is None else snapped(faces, price, problem.space.capacity) * slope
 
     return Prices(
         problem.space.resources,
-        found.prices * slope,
+        price * slope,
         jobs,
         problem.policy.unit(problem.instance),
         sides,
@@ -58,10 +65,25 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
     )
 
 
-def snapped(faces: FloatArray, price: FloatArray, value: float, capacity: FloatArray) -> FloatArray:
-    """Sides that differ from the proving price by no more than SLACK allows are that price."""
-    noise = 1e4 * SLACK * max(abs(value), 1e-300) / np.maximum(capacity, 1.0)
-    near = np.abs(faces - price[:, None]) <= noise[:, None]
+def at_ceiling(space: AllocationSpace, utility: Utility, value: float) -> bool:
+    """Whether no capacity whatever could give more than ``value``."""
+    best = utility.value(space.ceiling)
+    return utility.concave and value >= best - SLACK * abs(best)
+
+
+def ceiling_proof(space: AllocationSpace, utility: Utility) -> Multipliers:
+    """Capacity is free, and a minimum is that of the job whose ceiling is lowest."""
+    emphasis = np.zeros(len(space.jobs))
+    if utility.active.any():
+        emphasis[np.argmin(np.where(utility.active, utility.per_job(space.ceiling), np.inf))] = 1.0
+    return Multipliers(np.zeros(len(space.capacity)), emphasis, space.ceiling)
+
+
+def snapped(faces: FloatArray, price: FloatArray, capacity: FloatArray) -> FloatArray:
+    """Sides that differ from the proving price by no more than its own error are that price."""
+    finite = np.where(np.isfinite(faces), faces, 0.0)
+    paid = max(float(capacity @ finite.max(axis=1, initial=0.0)), 1e-300)
+    near = np.abs(faces - price[:, None]) <= (NOISE * paid / np.maximum(capacity, 1.0))[:, None]
     return np.sort(np.where(near, price[:, None], faces), axis=1)
 
 
@@ -69,75 +91,96 @@ def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray) -> F
     """(C, 2) least and greatest optimal price of each resource in units of U, at the optimal rates ``rate``."""
     if not (utility.p <= 1.0) or space.plain is None:
         return None
+    value = utility.value(rate)
+    if value >= utility.cap:
+        return None
+    if value <= 0.0 and utility.p != 0.0 and not utility.offset.any():  # a job that can run nowhere
+        return np.column_stack([np.zeros(len(space.capacity)), np.where(space.capacity > 0, 0.0, np.inf)])
     merged = merge(space, utility)
     if merged is not None:
         total = np.bincount(merged.member, weights=rate, minlength=len(merged.count)).astype(np.float64)
         space, utility, rate = merged.space, merged.utility, total
-    unit = typical(space, utility)
-    face = _face(space, utility, rate, unit)
-    if face is None:
-        return None
-    lower, matrix, resources = face
-    sides = np.zeros((resources, 2))
-    for resource in range(resources):
-        for side, sign in enumerate((1.0, -1.0)):
-            cost = np.zeros(matrix.shape[1])
-            cost[resource] = sign
-            solved = optimize.linprog(cost, A_ub=matrix, b_ub=lower, bounds=(0, None), method="highs")
-            if solved.status == 3:  # no capacity at all: the price may be as high as it likes
-                sides[resource, side] = np.inf
-            elif solved.status != 0:
-                return None
-            else:
-                sides[resource, side] = sign * solved.fun
-    return sides * unit
+    worth = _emphasised(space, utility, rate) if utility.p == -np.inf else _fixed(space, utility, rate)
+    return None if worth is None else _sides(worth, space.capacity)
 
 
-def _face(
-    space: AllocationSpace, utility: Utility, rate: FloatArray, unit: float
-) -> tuple[FloatArray, sparse.csr_array, int] | None:
-    """The optimal multipliers as  A v <= b  over v = (y, w, lambda), all divided by ``unit``."""
+@dataclass(frozen=True, eq=False)
+class Dual:
+    """minimise paid.v subject to A v <= b, sum of the last ``simplex`` entries = 1, v >= 0; v = (y, w, lambda) / unit."""
+
+    paid: FloatArray
+    matrix: sparse.csr_array
+    upper: FloatArray
+    simplex: int
+    unit: float
+
+
+def _emphasised(space: AllocationSpace, utility: Utility, rate: FloatArray) -> Dual | None:
+    """A minimum: marginal utilities are lambda times the slope of each u_i (of its tangent at ``rate``)."""
     grid = space.grid
     assert grid is not None
-    jobs, resources = grid.table.shape
-    row, column = np.nonzero(grid.usable & (grid.table > 0))
-    cells = np.arange(len(row))
-    minus = [
-        sparse.csr_array((-grid.use[row], (cells, column)), shape=(len(row), resources)),
-        sparse.csr_array((-np.ones(len(row)), (cells, row)), shape=(len(row), jobs)),
-    ]
-    paid = np.concatenate([space.capacity, space.time])
-    value = utility.value(rate)
-    if utility.p == -np.inf:
-        on = np.flatnonzero(utility.active)
-        if value >= utility.cap or utility.saturation is not None:
-            return None
-        slope = np.zeros(jobs)
-        slope[on] = utility.slope[on] / unit
-        place = np.full(jobs, -1)
-        place[on] = np.arange(len(on))
-        kept = place[row] >= 0
-        gain = sparse.csr_array(
-            ((grid.table[row, column] * slope[row])[kept], (cells[kept], place[row][kept])), shape=(len(row), len(on))
-        )
-        offset = utility.offset[on] / unit
-        ones = np.concatenate([np.zeros(resources + jobs), np.ones(len(on))])
-        matrix = sparse.vstack(
-            [sparse.hstack([*minus, gain]), np.concatenate([paid, offset])[None, :], ones[None, :], -ones[None, :]]
-        )
-        return (
-            np.concatenate([np.zeros(len(row)), [value / unit * (1 + SLACK) + SLACK, 1.0, -1.0]]),
-            sparse.csr_array(matrix),
-            resources,
-        )
-    found = majorant(utility, Multipliers(at=rate), space.ceiling)
-    if found is None:
+    on = np.flatnonzero(utility.active)
+    unit = utility.value(rate)
+    if not (len(on) and unit > 0):
         return None
-    gradient = found[1] / unit
-    optimum = float(gradient @ rate)
-    matrix = sparse.vstack([sparse.hstack(minus), paid[None, :]])
-    return (
-        np.concatenate([-gradient[row] * grid.table[row, column], [optimum * (1 + SLACK) + SLACK]]),
-        sparse.csr_array(matrix),
-        resources,
-    )
+    saturation = np.zeros(len(rate)) if utility.saturation is None else utility.saturation
+    slope = (utility.slope - saturation * utility.offset) / (1.0 + saturation * rate) ** 2
+    constant = (utility.per_job(rate) - slope * rate)[on] / unit
+    row, column, covered = _covering(space)
+    place = np.full(len(rate), -1)
+    place[on] = np.arange(len(on))
+    kept = np.flatnonzero(place[row] >= 0)
+    gain = (grid.table[row, column] * slope[row] / unit)[kept]
+    gains = sparse.csr_array((gain, (kept, place[row[kept]])), shape=(len(row), len(on)))
+    matrix = sparse.csr_array(sparse.hstack([covered, gains]))
+    paid = np.concatenate([space.capacity, space.time, constant])
+    return Dual(paid, matrix, np.zeros(len(row)), len(on), unit)
+
+
+def _fixed(space: AllocationSpace, utility: Utility, rate: FloatArray) -> Dual | None:
+    """A smooth utility, or a sum: marginal utilities are those at ``rate``."""
+    grid = space.grid
+    assert grid is not None
+    found = majorant(utility, Multipliers(at=rate), space.ceiling)
+    unit = 0.0 if found is None else float(found[1] @ rate)
+    if found is None or unit <= 0.0:
+        return None
+    row, column, covered = _covering(space)
+    worth = found[1][row] * grid.table[row, column] / unit
+    return Dual(np.concatenate([space.capacity, space.time]), covered, -worth, 0, unit)
+
+
+def _covering(space: AllocationSpace) -> tuple[IntArray, IntArray, sparse.csr_array]:
+    """(job, type) of every column that serves, and the rows  -s_i y_c - w_i  over (y, w)."""
+    grid = space.grid
+    assert grid is not None
+    row, column = np.nonzero(grid.usable & (grid.table > 0))
+    cells, (jobs, types) = np.arange(len(row)), grid.table.shape
+    use = sparse.csr_array((-grid.use[row], (cells, column)), shape=(len(row), types))
+    time = sparse.csr_array((-np.ones(len(row)), (cells, row)), shape=(len(row), jobs))
+    return row, column, sparse.csr_array(sparse.hstack([use, time]))
+
+
+def _sides(dual: Dual, capacity: FloatArray) -> FloatArray | None:
+    """Least and greatest y_c over the multipliers that attain the optimum; less than SLACK could explain is 0."""
+    whole = np.zeros((1, len(dual.paid)))
+    whole[0, len(dual.paid) - dual.simplex :] = 1.0
+    equal: dict[str, object] = {"A_eq": whole, "b_eq": [1.0]} if dual.simplex else {}
+    options = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+    common = {"bounds": (0, None), "method": "highs", "options": options, **equal}
+    best = optimize.linprog(dual.paid, A_ub=dual.matrix, b_ub=dual.upper, **common)
+    if best.status != 0:
+        return None
+    matrix = sparse.csr_array(sparse.vstack([dual.matrix, dual.paid[None, :]]))
+    upper = np.append(dual.upper, best.fun + SLACK * abs(best.fun))
+    sides = np.zeros((len(capacity), 2))
+    for resource in range(len(capacity)):
+        for side, sign in enumerate((1.0, -1.0)):
+            cost = np.zeros(len(dual.paid))
+            cost[resource] = sign
+            found = optimize.linprog(cost, A_ub=matrix, b_ub=upper, **common)
+            if found.status not in (0, 3):
+                return None
+            # unbounded: there is none of this type, and its price may be as high as it likes
+            sides[resource, side] = np.inf if found.status == 3 else sign * found.fun
+    return np.where(sides * np.maximum(capacity, 1.0)[:, None] > 100.0 * SLACK, sides, 0.0) * dual.unit

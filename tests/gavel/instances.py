@@ -22,13 +22,15 @@ GANGS, GANG_ODDS = (1, 2, 4, 8), (0.70, 0.10, 0.15, 0.05)  # Gavel's generator
 
 @dataclass(frozen=True)
 class Plain:
-    """One question as bare arrays: rates (J, R) as measured, count (R,), scale, weight, steps (J,)."""
+    """One question as bare arrays: rates (J, R) as measured, count (R,), scale, weight, steps, elapsed seconds (J,)."""
 
     rates: Array
     count: Array
     scale: Array
     weight: Array
     steps: Array
+    elapsed: Array
+    isolated_elapsed: Array
     types: tuple[str, ...] = TYPES
 
     @property
@@ -45,6 +47,8 @@ class Plain:
             scale=self.scale.astype(int),
             weight=self.weight,
             steps=self.steps,
+            elapsed_s=self.elapsed,
+            isolated_elapsed_s=self.isolated_elapsed,
             accelerators=self.types,
         )
 
@@ -61,10 +65,18 @@ def table(path: Path) -> dict[int, list[list[float]]]:
     return rows
 
 
-def draw(path: Path, jobs: int, cluster: str, seed: int = 0, *, runnable: bool = False) -> Plain:
-    """``jobs`` jobs with Gavel's mix of gangs, 20 % of weight 5, and 10^3 to 10^8 steps, on ``v100:p100:k80`` counts.
+def draw(
+    path: Path,
+    jobs: int,
+    cluster: str,
+    seed: int = 0,
+    *,
+    runnable: bool = False,
+    decades: tuple[float, float] = (3.0, 8.0),
+) -> Plain:
+    """``jobs`` jobs with Gavel's mix of gangs, 20 % of weight 5, half of them running, on ``v100:p100:k80`` counts.
 
-    runnable: only jobs that can run somewhere on this cluster.
+    runnable: only jobs that can run somewhere on this cluster; decades: range of the steps, as powers of ten.
     """
     rng = np.random.default_rng(seed)
     measured = table(path)
@@ -78,5 +90,7 @@ def draw(path: Path, jobs: int, cluster: str, seed: int = 0, *, runnable: bool =
         rows = [r for r in measured[int(gang)] if not runnable or (np.array(r) * (gang <= count)).any()]
         rates[position] = rows[rng.integers(len(rows))]
     weight = np.where(rng.random(jobs) < 0.2, 5.0, 1.0)
-    steps = np.rint(10 ** rng.uniform(3, 8, jobs))
-    return Plain(rates, count, scale.astype(float), weight, steps)
+    steps = np.rint(10 ** rng.uniform(*decades, jobs))
+    elapsed = np.where(rng.random(jobs) < 0.5, 0.0, 10 ** rng.uniform(2, 5, jobs))
+    isolated_elapsed = elapsed * rng.uniform(0, 1, jobs)
+    return Plain(rates, count, scale.astype(float), weight, steps, elapsed, isolated_elapsed)

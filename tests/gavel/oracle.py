@@ -70,6 +70,22 @@ def shortest_makespan(p: Plain, rates: Array | None = None) -> float:
     return 1.0 / z if z > 0 else np.inf
 
 
+def fairest_finish(p: Plain, isolated: Array | None = None) -> float:
+    """min max_i rho_i, rho_i = (t_i + n_i / tput_i) / (C_i + n_i / iso_i): root-finding on rho over linear programs."""
+    rate = references(p)["isolated"] if isolated is None else isolated
+    alone = p.isolated_elapsed + p.steps / rate
+
+    def reach(rho: float) -> float:  # > 0 where every job can be done within rho of its isolated finish time
+        return largest_minimum(p, (rho * alone - p.elapsed) / p.steps) - 1.0
+
+    ceiling = p.effective.max(axis=1)
+    low = float(((p.elapsed + p.steps / ceiling) / alone).max())  # every job at its fastest
+    high = 2.0 * low
+    while reach(high) < 0.0:
+        high *= 2.0
+    return low if reach(low) >= 0.0 else float(optimize.brentq(reach, low, high, xtol=1e-13 * low, rtol=1e-12))
+
+
 def smooth(p: Plain, slope: Array, weight: Array, power: float) -> tuple[float, float]:
     """(value, bound) of the power mean (sum v u^power)^(1/power), u = slope rate; power 0: sum of weight log u.
 
@@ -105,7 +121,7 @@ def contributions(u: Array, share: Array, power: float) -> tuple[Array, Array, A
     return sign * share * u**power, first, (power - 1.0) * first / u
 
 
-def central_point(p: Plain, T: Array, share: Array, power: float, start: Array, gap: float = 1e-10) -> Array:
+def central_point(p: Plain, T: Array, share: Array, power: float, start: Array, gap: float = 1e-9) -> Array:
     """X with  sum f_i(T_i X_i)  within about ``gap`` of its maximum, strictly inside the base constraints."""
     rows, limit = base(p)
     keep = np.flatnonzero(T.ravel() > 0)
@@ -115,16 +131,20 @@ def central_point(p: Plain, T: Array, share: Array, power: float, start: Array, 
     x = (0.5 * start + 0.25 * isolated_share(p)).ravel()[keep]
     sharpness, pieces = 0.1, len(keep) + len(limit)
     while pieces / sharpness > gap:
-        sharpness *= 10.0
+        sharpness, before = 10.0 * sharpness, np.inf
         for _ in range(500):
             slack = limit - A @ x
             _, first, second = contributions(gain @ x, share, power)
             push = x * (sharpness * gain.T @ first - A.T @ (1.0 / slack)) + 1.0  # all in units of x
             curve = np.outer(x, x) * ((A.T / slack**2) @ A - sharpness * (gain.T * second) @ gain) + np.eye(len(x))
-            step = np.linalg.solve(curve, push)
-            decrement = float(push @ step)
-            if decrement < 1e-9:
+            try:
+                step = np.linalg.solve(curve, push)
+            except np.linalg.LinAlgError:  # centred, as far as rounding allows
                 break
+            decrement = float(push @ step)
+            if decrement < 1e-9 or (decrement < 1e-4 and decrement >= before):  # centred, as far as rounding allows
+                break
+            before = decrement
             x = x * (1.0 + _length(step, A @ (x * step) / slack, decrement) * step)
     full = np.zeros(T.size)
     full[keep] = x

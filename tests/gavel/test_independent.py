@@ -65,6 +65,7 @@ LINEAR: dict[str, tuple[str, dict[str, object], Callable[[Plain], float]]] = {
         {"agnostic": True},
         lambda p: oracle.shortest_makespan(p, oracle.as_on(p, None)),
     ),
+    "ftf": ("ftf", {}, oracle.fairest_finish),
     "min_total_duration_perf": ("min_total_duration_perf", {}, oracle.shortest_makespan),
     "min_total_duration": (
         "min_total_duration",
