@@ -48,11 +48,29 @@ def test_alias_solves_the_embedded_example(alias: str) -> None:
 
 
 def test_all_names_of_gavels_factory_are_here() -> None:
-    names = """allox fifo fifo_packed fifo_perf finish_time_fairness finish_time_fairness_packed finish_time_fairness_perf
-        gandiva isolated max_min_fairness max_min_fairness_packed max_min_fairness_perf max_min_fairness_water_filling
-        max_min_fairness_water_filling_packed max_min_fairness_water_filling_perf max_sum_throughput_perf
-        max_sum_throughput_normalized_by_cost_perf max_sum_throughput_normalized_by_cost_packed_SLOs
-        max_sum_throughput_normalized_by_cost_perf_SLOs min_total_duration min_total_duration_packed
-        min_total_duration_perf""".split()
+    names = [
+        "allox",
+        "fifo",
+        "fifo_packed",
+        "fifo_perf",
+        "finish_time_fairness",
+        "finish_time_fairness_packed",
+        "finish_time_fairness_perf",
+        "gandiva",
+        "isolated",
+        "max_min_fairness",
+        "max_min_fairness_packed",
+        "max_min_fairness_perf",
+        "max_min_fairness_water_filling",
+        "max_min_fairness_water_filling_packed",
+        "max_min_fairness_water_filling_perf",
+        "max_sum_throughput_perf",
+        "max_sum_throughput_normalized_by_cost_perf",
+        "max_sum_throughput_normalized_by_cost_packed_SLOs",
+        "max_sum_throughput_normalized_by_cost_perf_SLOs",
+        "min_total_duration",
+        "min_total_duration_packed",
+        "min_total_duration_perf",
+    ]
     assert len(names) == 22
     assert set(names) <= {row["name"] for row in go.policies()}
