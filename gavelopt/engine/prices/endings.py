@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gavelopt.engine.prices.blend import blend
 from gavelopt.engine.prices.choices import UNDECIDED
 from gavelopt.engine.prices.crowd import TYPE_BITS, set_aside
 from gavelopt.engine.prices.finish import Finished, OpenJobs, Smooth, finish, open_bases, open_choices
@@ -27,18 +28,22 @@ NEAR_MOVES = 20  # moves per type that the finish gets, at least
 WIDER = 8.0  # times the box, where the finish could not keep the capacities
 FULL = 1e-9  # of a capacity: what may be missing without widening
 LEVEL_ROOM = 0.01  # relative change of the level that the finish may make
+MOST_MOVES = 3_000  # more are a tie of many jobs of one kind, and are blended
+BLENDED, PLACEMENTS = 0.2, 60  # of the goal; placements
 NOTHING = np.zeros(0)
 
 
 @dataclass(frozen=True, eq=False)
 class Round:
-    """What a round has set aside: all jobs, the look at its centre with their marks, and the few that were left."""
+    """What a round has set aside: all jobs, the few that were left, the look at its centre, its box and marks; the goal."""
 
     crowd: Crowd
     few: Crowd
     look: Look
+    box: FloatArray
     mark: MarkArray
     floor: FloatArray
+    goal: float
     deadline: float
 
 
@@ -50,7 +55,7 @@ def near_box(market: Market, point: Point, floor: FloatArray) -> FloatArray:
 
 
 def end(this: Round, point: Point) -> Outcome:
-    """The outcome of a round whose prices are ``point``."""
+    """The outcome of a round whose prices are ``point``. Raises OutOfTime, or SolverError with HiGHS's words."""
     return _end_choices(this, point) if this.crowd.market.power == 1.0 else _end_hulls(this, point)
 
 
@@ -99,6 +104,9 @@ def _end_hulls(this: Round, point: Point) -> Outcome:
         look, last, _ = set_aside(few, point.price, point.level, box)
         rows = last.listed()
         jobs = open_bases(market, rows, place(market, rows, point.price, point.level), point.price, box)
+        if len(jobs.job) > MOST_MOVES:
+            mixed = blend(few, point.price, point.level, this.box, BLENDED * this.goal, this.deadline, PLACEMENTS)
+            return graded(market, few.listed(), mixed.own, mixed.price, mixed.level)
         unit = 1.0 / look.slope if minimum and look.slope > 0 else 1.0
         smooth = _level_term(market, look, point) if minimum else _price_terms(last, point, box)
         done = finish(jobs, this.crowd.capacity - look.demand, point.price * unit, box * unit, smooth, _left(this))
@@ -107,17 +115,23 @@ def _end_hulls(this: Round, point: Point) -> Outcome:
         box = WIDER * box
     level = point.level + (float(done.along[0]) if minimum else 0.0)
     price = point.price if minimum else np.maximum(point.price + done.along, 0.0)
+    need = place(market, rows, price, level).reach if minimum else None
+    return graded(market, rows, _shares(market, jobs, done.amount, need), price, level)
+
+
+def graded(market: Market, rows: IntArray, own: FloatArray, price: FloatArray, level: float) -> Outcome:
+    """Everybody placed at prices and a level, but the jobs ``rows`` with shares (n, R) of their own; feasible, with a proof."""
     proof, everyone = proof_at(market, price, level)
-    own, reach = _shares(market, jobs, done.amount, everyone if minimum else None)
-    demand = everyone.demand + jobs.use @ (own - _standing(market, jobs, everyone))
+    reach = (own * (market.table[rows] * market.gain[rows, None])).sum(axis=1)
+    demand = everyone.demand + market.use[rows] @ (own - _standing(market, rows, everyone))
     cut = float(np.max(demand / market.capacity, initial=1.0))
-    if minimum:
-        value = least_utility(market, level, jobs.rows, reach, cut)
+    if market.power == -np.inf:
+        value = least_utility(market, level, rows, reach, cut)
     else:
         moved = sum_of_utilities(market, rows, reach) - sum_of_utilities(market, rows, everyone.reach[rows])
         value = after_cut(market, everyone.utility + moved, cut)
-    plan = Plan(everyone.a, everyone.b, everyone.share, jobs.rows, own, np.full(market.types, cut))
-    return Outcome(plan, value, proof, open_jobs=len(jobs.rows))
+    plan = Plan(everyone.a, everyone.b, everyone.share, rows, own, np.full(market.types, cut))
+    return Outcome(plan, value, proof, open_jobs=len(rows))
 
 
 def _level_term(market: Market, look: Look, point: Point) -> Smooth:
@@ -134,31 +148,28 @@ def _price_terms(last: Crowd, point: Point, box: FloatArray) -> Smooth:
     return Smooth(follow, follow @ point.price, np.maximum(-box, -point.price), box)
 
 
-def _shares(
-    market: Market, jobs: OpenJobs, amount: FloatArray, lifted: Placement | None
-) -> tuple[FloatArray, FloatArray]:
-    """(n, R) shares of the open jobs and their throughputs; ``lifted``: first raised along their pieces to its throughputs."""
-    points = np.append(market.table[jobs.rows] * market.gain[jobs.rows, None], np.zeros((len(jobs.rows), 1)), axis=1)
-    shares, each = jobs.base.copy(), np.arange(len(jobs.rows))
-    if lifted is not None and len(each):
+def _shares(market: Market, jobs: OpenJobs, amount: FloatArray, need: FloatArray | None) -> FloatArray:
+    """(n, R) shares of the open jobs after their moves; first raised along their pieces to ``need`` (n,), where given."""
+    shares = jobs.base.copy()
+    if need is not None and len(need):
+        points = np.append(market.table[jobs.rows] * market.gain[jobs.rows, None], np.zeros((len(need), 1)), axis=1)
+        each = np.arange(len(need))
         high = np.where(shares > 0, points, -1.0).argmax(axis=1)
         low = np.where(shares > 0, points, np.inf).argmin(axis=1)
         run = points[each, high] - points[each, low]
-        lift = lifted.reach[jobs.rows] - (shares * points).sum(axis=1)
-        by = np.where(run > 0, lift / np.where(run > 0, run, 1.0), 0.0)
+        by = np.where(run > 0, (need - (shares * points).sum(axis=1)) / np.where(run > 0, run, 1.0), 0.0)
         shares[each, high] += by
         shares[each, low] -= by
     np.add.at(shares, jobs.job, jobs.way * amount[:, None])
     own = np.clip(shares[:, :-1], 0.0, 1.0)
-    own /= np.maximum(own.sum(axis=1, keepdims=True), 1.0)
-    return own, (own * points[:, :-1]).sum(axis=1)
+    return np.asarray(own / np.maximum(own.sum(axis=1, keepdims=True), 1.0))
 
 
-def _standing(market: Market, jobs: OpenJobs, everyone: Placement) -> FloatArray:
-    """(n, R) shares of the open jobs in the placement of everyone."""
-    shares, each = np.zeros((len(jobs.rows), market.types + 1)), np.arange(len(jobs.rows))
-    shares[each, everyone.a[jobs.rows]] += 1.0 - everyone.share[jobs.rows]
-    shares[each, everyone.b[jobs.rows]] += everyone.share[jobs.rows]
+def _standing(market: Market, rows: IntArray, everyone: Placement) -> FloatArray:
+    """(n, R) shares of the jobs ``rows`` in the placement of everyone."""
+    shares, each = np.zeros((len(rows), market.types + 1)), np.arange(len(rows))
+    shares[each, everyone.a[rows]] += 1.0 - everyone.share[rows]
+    shares[each, everyone.b[rows]] += everyone.share[rows]
     return shares[:, :-1]
 
 

@@ -1,9 +1,11 @@
 """The method ``fast``: prices instead of a program.
 
-    many jobs          a search for the prices (``search``; ``market`` has the mathematics)
-    few, or not closed the interior point of the same market (``barrier``), for a sum or a minimum finished exactly by a search
-                       that begins at its prices
-    still not closed   the exact method; the answer's notes say so
+    prices             a search for the clearing prices (``search``; ``market`` has the mathematics)
+    bundle             where very many jobs are tied: a mixture of placements at several prices (``blend``)
+    interior point     of the same market (``barrier``); for a sum finished exactly by a search that begins at its prices
+    exact              the exact method, where none of these closes the gap; the answer's notes say so
+
+Each is tried where the one before has not closed the gap; power means of few kinds of jobs begin with the interior point.
 
 Jobs that are alike are merged first. A sum or a minimum over a handful of kinds is one small linear program, solved as such.
 """
@@ -17,10 +19,13 @@ import numpy as np
 from gavelopt.engine.aggregate import Merged, merge
 from gavelopt.engine.exact import exact
 from gavelopt.engine.prices.barrier import interior, outcome_of
+from gavelopt.engine.prices.blend import blend
 from gavelopt.engine.prices.build import Built, build, multipliers
-from gavelopt.engine.prices.market import available_threads
+from gavelopt.engine.prices.endings import graded
+from gavelopt.engine.prices.market import Crowd, Market, available_threads
 from gavelopt.engine.prices.outcome import Outcome
 from gavelopt.engine.prices.search import box_around, search
+from gavelopt.engine.prices.start import FIRST_SAMPLE, first_prices, sampled
 from gavelopt.engine.problem import Answer, OutOfTime, Problem
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers
@@ -29,6 +34,7 @@ from gavelopt.model.arrays import IntArray
 HANDFUL = 300  # kinds: below, HiGHS needs no help with a linear program
 FEW = 2_000  # kinds: below, single ones are so heavy that a search for prices often needs the interior point in the end
 SUM_GOAL = 1e-9  # a sum ends in an exact vertex, so the goal costs nothing
+BLENDED, PLACEMENTS = 0.2, 300  # of the goal; placements of the bundle method
 INSIDE_BOX = 1e-4  # relative: how far the exact prices lie from those of the interior point, at most
 
 
@@ -67,29 +73,48 @@ def fast(problem: Problem, threads: int = 0, aggregate: bool = True) -> Answer:
 
 
 def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
-    """The best outcome within the deadline, and the engine that found it: "prices" or "interior point"."""
+    """The best outcome within the deadline, and the engine that found it."""
     market = built.market
     goal = min(problem.tolerance, SUM_GOAL) if market.power == 1.0 else 0.5 * problem.tolerance
-    found: Outcome | None = None
-    if market.jobs > FEW or market.power == 1.0:
-        found = _searched(built, goal, problem)
-        if found is not None and found.gap(market) <= problem.tolerance:
-            return found, "prices"
+    engines = [_prices, _bundle, _interior]
+    if market.power == 1.0:
+        engines = [_prices, _interior]
+    elif market.power != -np.inf and market.jobs <= FEW:
+        engines = [_interior, _bundle]
+    best: Outcome | None = None
+    name = ""
+    for engine in engines:
+        try:
+            found = engine(market, goal, problem)
+        except (
+            OutOfTime,
+            SolverError,
+        ):  # the linear-programming solver gave up: the next engine needs none, or another
+            continue
+        if found is not None:
+            best, name = found.better(best), engine.__name__.strip("_").replace("interior", "interior point")
+        if best is not None and best.gap(market) <= problem.tolerance:
+            break
+    return best, name
+
+
+def _prices(market: Market, goal: float, problem: Problem) -> Outcome | None:
+    return search(market, goal, seed=problem.seed, deadline=problem.deadline)[0]
+
+
+def _bundle(market: Market, goal: float, problem: Problem) -> Outcome:
+    everyone, anywhere = Crowd(market, market.capacity), np.full(market.types, np.inf)
+    price, level = first_prices(sampled(market, FIRST_SAMPLE, np.random.default_rng(problem.seed)))
+    mixed = blend(everyone, price, level, anywhere, BLENDED * goal, problem.deadline, PLACEMENTS)
+    return graded(market, everyone.listed(), mixed.own, mixed.price, mixed.level)
+
+
+def _interior(market: Market, goal: float, problem: Problem) -> Outcome | None:
     inside = interior(market, deadline=problem.deadline)
-    if market.power in (1.0, -np.inf):
-        centre = box_around(market, inside.price, inside.level, INSIDE_BOX)
-        second = search(market, goal, seed=problem.seed, deadline=problem.deadline, start=centre)
-    else:
-        second = outcome_of(market, inside)
-    return (second.better(found) if second is not None else found), "interior point"
-
-
-def _searched(built: Built, goal: float, problem: Problem) -> Outcome | None:
-    """The search for prices; None where a finish ran out of time or was refused by the linear-programming solver."""
-    try:
-        return search(built.market, goal, seed=problem.seed, deadline=problem.deadline)
-    except (OutOfTime, SolverError):
-        return None
+    if market.power not in (1.0, -np.inf):
+        return outcome_of(market, inside)
+    centre = box_around(market, inside.price, inside.level, INSIDE_BOX)
+    return search(market, goal, seed=problem.seed, deadline=problem.deadline, start=centre)[0]
 
 
 def _member(merged: Merged | None) -> IntArray:

@@ -23,6 +23,7 @@ from gavelopt.model.arrays import BoolArray, FloatArray
 LONGEST = 1.0  # of a step, relative to the price
 NARROWEST = 1e-12
 LOW = 0.01
+STRANDED, WIDER = 0.02, 4.0
 FINER = 0.125  # the next bandwidth once demand is cleared at this one
 WIDEST = 0.3
 
@@ -91,6 +92,13 @@ def solve_prices(
         far = float(np.abs(step / scale).max(initial=0.0))
         residual = _residual(crowd, price, grad)
         sparse = look.events < fewest and bandwidth < WIDEST
+        if (
+            sparse and residual > STRANDED and taken < looks
+        ):  # nobody near, much to move: a tie of many jobs lies further off
+            bandwidth = min(WIDER * bandwidth, WIDEST)
+            look = crowd.look(price, level, bandwidth * scale_of(crowd.market, price, floor))
+            taken, reach = taken + 1, LONGEST
+            continue
         cleared = residual <= enough or far <= NARROWEST
         if (cleared and bandwidth <= finest) or (sparse and finest >= 1.0) or taken >= looks:
             return Point(price, level, look, bandwidth, far, residual, taken)

@@ -6,6 +6,7 @@
 3. Newton on that small crowd, which shrinks the same way; the jobs still near a tie go to the exact finish (``endings``).
 4. One pass at the resulting prices proves the bound; the plan has the value. Where the gap is still open the box was too
    narrow, or (where utilities bend) the background too far from linear: again from step 2, nearer by then.
+Where Newton's method does not clear a market of hulls, very many jobs move together at one price: that is left to ``blend``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from gavelopt.engine.prices.start import Start, locate
 from gavelopt.model.arrays import FloatArray
 
 ROUNDS = 8
+TIED = 0.05  # of capacity: excess that Newton's method leaves only where very many jobs stand at one tie
 LINEAR = 1e-3  # relative change of prices over which bent utilities count as linear
 CURVED = 0.1  # of such a change: the error it leaves, at most
 AFTER_MISS = 0.3  # of a move out of the box: the half-width of the next box, at least
@@ -34,29 +36,38 @@ FINEST = 1e-5  # bandwidth to which the prices of a power mean are cleared befor
 FEW_LOOKS, MANY_LOOKS = 4, 40
 
 
+class Tied(Exception):
+    """Newton's method could not clear the market: very many jobs move together at one price."""
+
+
 def search(
     market: Market, goal: float, *, seed: int = 0, deadline: float = np.inf, start: Start | None = None
-) -> Outcome | None:
+) -> tuple[Outcome | None, Start]:
     """Solve the market to a certified relative gap of ``goal``, or as near as ROUNDS rounds and the deadline allow.
 
-    start: where to begin, instead of at a sample. None where no round came to an end in time.
+    start: where to begin, instead of at a sample. Returns the outcome (None where no round came to an end) and the last place.
     """
     at = start or locate(market, seed)
     crowd = Crowd(market, market.capacity)
     best: Outcome | None = None
     for rounds in range(1, ROUNDS + 1):
-        found, at = _round(crowd, at, deadline, last=rounds == ROUNDS)
+        try:
+            found, at = _round(crowd, at, goal, deadline, last=rounds == ROUNDS)
+        except Tied:
+            break
         best = best if found is None else replace(found.better(best), rounds=rounds)
         if (best is not None and best.gap(market) <= goal) or time.perf_counter() > deadline:
             break
-    return best
+    return best, at
 
 
-def _round(crowd: Crowd, at: Start, deadline: float, last: bool) -> tuple[Outcome | None, Start]:
+def _round(crowd: Crowd, at: Start, goal: float, deadline: float, last: bool) -> tuple[Outcome | None, Start]:
     """One round: what it found (None where it only came nearer), and where the next one begins."""
     market = crowd.market
     look, few, mark = set_aside(crowd, at.price, at.level, at.box)
     point = _descend(few, at)
+    if market.power != 1.0 and not point.residual <= TIED:
+        raise Tied
     scale = scale_of(market, point.price, at.floor)
     moved = np.abs(point.price - at.price)
     relative = float((moved / scale).max())
@@ -65,7 +76,7 @@ def _round(crowd: Crowd, at: Start, deadline: float, last: bool) -> tuple[Outcom
     if not last and (escaped or (market.power != 1.0 and relative > LINEAR)):
         box = np.maximum(at.box, AFTER_MISS * moved) if escaped else CURVED * relative * scale
         return None, Start(point.price, point.level, np.maximum(box, near), at.floor)
-    found = end(Round(crowd, few, look, mark, at.floor, deadline), point)
+    found = end(Round(crowd, few, look, at.box, mark, at.floor, goal, deadline), point)
     box = 2.0 * np.maximum(np.maximum(moved, near), AFTER_MISS * relative * scale)
     return found, Start(point.price, point.level, box, at.floor)
 

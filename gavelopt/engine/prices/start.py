@@ -80,7 +80,7 @@ def likely_box(
     box = error * scale
     if crowd.rows is not None:
         jacobian = look.jacobian * np.outer(scale, scale)
-        jacobian += np.diag(1e-3 * np.diag(jacobian) + 1e-12 * np.trace(jacobian) + 1e-300)
+        jacobian += np.diag(1e-3 * np.diag(jacobian) + 1e-3 * crowd.capacity * scale)  # a type nobody is near
         if crowd.market.power == -np.inf:
             normal = crowd.capacity * scale
             jacobian += np.outer(normal, normal) * (np.trace(jacobian) / float(normal @ normal))
