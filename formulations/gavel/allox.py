@@ -120,7 +120,9 @@ def _assign(problem: go.Problem) -> go.Answer:
         empty = np.zeros(0, dtype=np.int64)
         return go.Answer(np.zeros(problem.space.size), proof=(empty, empty, np.zeros(0)))
     costs, _ = slot_costs(instance, jobs)
-    rows, slots = linear_sum_assignment(costs)  # infinite costs are never taken: every job has slots of its own somewhere
+    rows, slots = linear_sum_assignment(
+        costs
+    )  # infinite costs are never taken: every job has slots of its own somewhere
     u = potentials(costs, slots)
     x = running(instance, jobs, slots)
     return go.Answer(x.ravel(), proof=(jobs[rows], slots, u), notes=("scipy's linear_sum_assignment",))
