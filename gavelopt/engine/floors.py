@@ -24,6 +24,7 @@ from scipy import optimize, sparse
 from gavelopt.engine.problem import Problem
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers, upper_bound
+from gavelopt.judge.ideal import algorithm_for
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.space import AllocationSpace, Sparse
 from gavelopt.model.utility import Utility
@@ -206,7 +207,7 @@ class FloorRelaxations:
 
 
 def _solve(cost: FloatArray, matrix: Sparse, limit: FloatArray, bounds: Any) -> Any:
-    solved = optimize.linprog(cost, A_ub=matrix, b_ub=limit, bounds=bounds, method="highs-ds")
+    solved = optimize.linprog(cost, A_ub=matrix, b_ub=limit, bounds=bounds, method=algorithm_for(matrix))
     if solved.status != 0:
         raise SolverError(f"the diagnosis stopped: {solved.message}")
     return solved

@@ -68,30 +68,67 @@ def test_floors_that_cannot_be_met_have_no_most() -> None:
     assert most(instance.space(), np.ones(2), np.array([3.0, 3.0])) is None
 
 
-@pytest.mark.parametrize("jobs", [2, 7])
-def test_pair_columns_come_in_as_if_all_had_been_listed(jobs: int) -> None:
-    rng = np.random.default_rng(jobs)
-    rates = rng.uniform(1, 4, (jobs, 2))
-    members = [(a, b) for a in range(jobs) for b in range(a + 1, jobs)]
+def sharing(kinds: int, jobs: int, seed: int) -> go.Instance:
+    """``jobs`` jobs of a few kinds on two types, any two of which may share."""
+    rng = np.random.default_rng(seed)
+    rates = rng.uniform(1, 4, (kinds, 2))
+    members = [(a, b) for a in range(kinds) for b in range(a, kinds)]
     shared = np.array([[rates[a] * rng.uniform(0.3, 0.9), rates[b] * rng.uniform(0.3, 0.9)] for a, b in members])
-    table = go.ThroughputTable(
-        rates, jobs, ["fast", "slow"], pairs=go.PairTable(members, shared.transpose(0, 2, 1), jobs, 2)
-    )
-    instance = go.Instance(go.Cluster(["fast", "slow"], [1, 1]), go.JobSet(table.jobs), table)
-    space = instance.space(sharing=True)
+    pairs = go.PairTable(members, shared.transpose(0, 2, 1), kinds, 2)
+    table = go.ThroughputTable(rates, jobs, ["fast", "slow"], kind=rng.integers(0, kinds, jobs), pairs=pairs)
+    return go.Instance(go.Cluster(["fast", "slow"], [1, 1]), go.JobSet(table.jobs), table)
+
+
+def every_pair(space: go.AllocationSpace) -> go.AllocationSpace:
+    """The space with all pair columns of all jobs, either way round."""
     family = space.family
-    assert family is not None
-    whole = space.with_columns(np.arange(len(family)), family.members[:, 0], family.members[:, 1])
-    rate, member, use = whole.matrices
+    if family is None:
+        return space
+    columns = [
+        (entry, i, k)
+        for entry, (a, b) in enumerate(family.members.tolist())
+        for i in np.flatnonzero(family.kind == a)
+        for k in np.flatnonzero(family.kind == b)
+        if i != k
+    ]
+    entry, first, second = np.array(columns).T
+    return space.with_columns(entry, first, second)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pair_columns_come_in_as_if_all_had_been_listed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    instance = sharing(kinds=int(rng.integers(1, 4)), jobs=int(rng.integers(2, 8)), seed=seed)
+    space = instance.space(sharing=True)
+    whole = every_pair(space)
+    rate, member, use = (matrix.toarray() for matrix in whole.matrices)
+    start = np.einsum("jr,jr->j", instance.rates, go.isolated_share(instance)) * (rng.random(len(instance.jobs)) < 0.5)
     solved = optimize.linprog(
-        -np.asarray(rate.sum(axis=0)).ravel(),
-        A_ub=np.vstack([member.toarray(), use.toarray()]),
-        b_ub=np.concatenate([whole.time, whole.capacity]),
+        -rate.sum(axis=0),
+        A_ub=np.vstack([member, use, -rate]),
+        b_ub=np.concatenate([whole.time, whole.capacity, -start]),
     )
-    found = most(space, np.ones(jobs))
+    found = most(space, np.ones(len(instance.jobs)), start)
     assert found is not None
     assert found.value == pytest.approx(-solved.fun, rel=1e-8)
     assert found.bound == pytest.approx(found.value, rel=1e-8)
+    assert (found.rate >= start * (1 - 1e-9)).all()
+    assert all(c.passed for c in go.audit(instance, go.Allocation(found.space, found.x)).checks)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_wasteful_shared_allocation_has_a_witness(seed: int) -> None:
+    instance = sharing(kinds=3, jobs=7, seed=seed)
+    solution = go.solve(instance, "max_min", space_sharing=True)
+    assert solution.allocation is not None
+    assert solution.audit()["sharing_incentive"].holds is not None
+    halved = go.Allocation(solution.allocation.space, solution.allocation.x / 2)
+    found = go.audit(instance, halved)
+    assert found["pareto_efficiency"].holds is False
+    assert found.witness is not None
+    assert (found.witness.rates >= halved.rates * (1 - 1e-7)).all()
+    assert go.audit(instance, found.witness).feasible
+    assert go.audit(instance, found.witness, tolerance=1e-5)["pareto_efficiency"].holds is True
 
 
 def test_shared_accelerators_count_half_for_each_member() -> None:
