@@ -137,10 +137,8 @@ def central_point(p: Plain, T: Array, share: Array, power: float, start: Array, 
             _, first, second = contributions(gain @ x, share, power)
             push = x * (sharpness * gain.T @ first - A.T @ (1.0 / slack)) + 1.0  # all in units of x
             curve = np.outer(x, x) * ((A.T / slack**2) @ A - sharpness * (gain.T * second) @ gain) + np.eye(len(x))
-            try:
-                step = np.linalg.solve(curve, push)
-            except np.linalg.LinAlgError:  # centred, as far as rounding allows
-                break
+            size = np.sqrt(np.diag(curve))
+            step = np.linalg.solve(curve / np.outer(size, size), push / size) / size
             decrement = float(push @ step)
             if decrement < 1e-9 or (decrement < 1e-4 and decrement >= before):  # centred, as far as rounding allows
                 break
