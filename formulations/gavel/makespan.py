@@ -3,8 +3,8 @@
     minimise    max_i  n_i / tput_i                     tput_i = sum_j T_ij X_ij
     subject to  sum_j X_ij <= 1,   sum_i s_i X_ij <= N_j,   X >= 0
 
-As written this is ill-conditioned (steps reach 10^8) and solvers return values far from the truth called "optimal" or "optimal_inaccurate";
-the engine solves its normal form  maximise min_i tput_i / n_i,  one linear program, and reports the reciprocal. Gavel
+As written this is ill-conditioned (steps reach 10^8): solvers return values far from the truth and call them "optimal" or
+"optimal_inaccurate". The engine solves its normal form  maximise min_i tput_i / n_i,  one linear program, and reports the reciprocal. Gavel
 bisects to 5 % instead and hides jobs shorter than 100 s. The optimum is a lower bound on every preemptive schedule of the
 jobs present now: averaging a schedule of length M over [0, M] gives a feasible X.
 
