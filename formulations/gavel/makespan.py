@@ -4,9 +4,9 @@
     subject to  sum_j X_ij <= 1,   sum_i s_i X_ij <= N_j,   X >= 0
 
 As written this is ill-conditioned (steps reach 10^8): solvers return values far from the truth and call them "optimal" or
-"optimal_inaccurate". The engine solves its normal form  maximise min_i tput_i / n_i,  one linear program, and reports the reciprocal. Gavel
-bisects to 5 % instead and hides jobs shorter than 100 s. The optimum is a lower bound on every preemptive schedule of the
-jobs present now: averaging a schedule of length M over [0, M] gives a feasible X.
+"optimal_inaccurate". The engine solves its normal form  maximise min_i tput_i / n_i,  one linear program, and reports the
+reciprocal. Gavel bisects to 5 % instead and hides jobs shorter than 100 s. The optimum is a lower bound on every preemptive
+schedule of the jobs present now: averaging a schedule of length M over [0, M] gives a feasible X.
 
 ``agnostic`` takes every rate as on the reference accelerator (``reference_accelerator``; by default the one that is
 fastest on average). n (J,) steps left; T (J, R) steps/s; value in seconds; a job without steps left is done.
