@@ -118,6 +118,7 @@ def _prices(solution: Solution, prices: Prices, compute: bool) -> dict[str, Any]
     document: dict[str, Any] = {
         "unit": prices.unit,
         "per_accelerator": plain_json(dict(prices)),
+        "per_dollar": None if prices.per_dollar is None else plain_json(prices.per_dollar),
         "time_of_job": None if prices.jobs is None else _by_job(solution, prices.jobs),
         "throughput_of_job": None if prices.throughput is None else _by_job(solution, prices.throughput),
     }

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gavelopt.model.arrays import FloatArray
-from gavelopt.model.solution import Solution
+from gavelopt.model.solution import Prices, Solution
 from gavelopt.report import words
 
 SIDES_CELLS = 3000  # jobs x types up to which the one-sided prices take well under a second
@@ -35,12 +35,24 @@ def prices_view(solution: Solution, one_sided: bool | None = None) -> Renderable
     for name, (more, less), least in zip(list(prices)[:ROWS], both, noise, strict=False):
         table.add_row(
             Text(f"one more {words.printable(name)}", overflow="ellipsis", no_wrap=True),
-            Text(_sentence(solution, float(more), float(less), float(least))),
+            Text(
+                _sentence(solution, float(more), float(less), float(least))
+                + _money(prices, name, float(more), float(least))
+            ),
         )
     rest = len(prices) - ROWS
     return Group(
         title, table, *([Text(f"{words.count(rest, 'type')} more: solution.prices", style="dim")] * (rest > 0))
     )
+
+
+def _money(prices: Prices, name: str, more: float, noise: float) -> str:
+    """The same per unit of money an hour, where the type's cost is known."""
+    costs = prices.cost_per_hour
+    cost = 0.0 if costs is None else float(costs[prices.accelerators.index(name)])
+    if not cost > 0 or abs(more) <= noise:
+        return ""
+    return f" ({words.number(abs(more) / cost)} for each unit of money an hour)"
 
 
 def known_sides(solution: Solution, one_sided: bool | None = None) -> tuple[bool, FloatArray | None]:
