@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -25,9 +26,11 @@ import gavelopt as go
 from formulations.pollux.board import place
 from formulations.pollux.decode import decode
 from formulations.pollux.greedy import priced_choice
-from formulations.pollux.integer import Program, add_fillings, add_parts, counts_of, run, solve_integer
+from formulations.pollux.integer import counts_of, solve_integer
 from formulations.pollux.master import Master
+from formulations.pollux.program import Program, run
 from formulations.pollux.question import Question, answer
+from formulations.pollux.spreading import Option, add_across, add_fillings, program_over
 from formulations.pollux.structure import Structure
 
 SHORT = 1e-6  # a relaxation that serves fewer jobs than all but SHORT proves that the level is out of reach
@@ -185,27 +188,26 @@ def _program(ladder: Ladder, steps: list[tuple[float, int]]) -> Program:
     """Maximise the jobs that reach the last level; at least m_k reach t_k."""
     structure, question = ladder.structure, ladder.question
     ways, x = question.speedups.ways, np.nan_to_num(question.speedups.of, nan=-np.inf)
-    program = Program.over(structure)
+    program = program_over(structure)
     served = [program.row(np.inf, float(number)) for _, number in steps]
     useful = [ladder.options(level) for level, _ in steps]
-    across: dict[tuple[int, int], int] = {}
+    across: dict[tuple[int, int], list[Option]] = {}
 
-    def column(job: int, meaning: tuple[object, ...], speedup: float, entries: list[tuple[int, float]]) -> None:
+    def option(job: int, meaning: tuple[Any, ...], speedup: float) -> Option:
         counts = [(row, 1.0) for row, (level, _) in zip(served, steps, strict=True) if speedup >= level]
-        program.column(float(speedup >= steps[-1][0]), 1.0, meaning, [(job, 1.0), *entries, *counts])
+        return float(speedup >= steps[-1][0]), meaning, [(job, 1.0), *counts]
 
     for job, way in zip(*np.nonzero(np.max([gain for gain, _ in useful], axis=0) > 0), strict=True):
         kind, gpus = int(ways.type[way]), int(ways.gpus[way])
+        cost, meaning, entries = option(int(job), ("option", int(job), int(way)), float(x[job, way]))
         if ways.spread[way]:
-            entries = [(across.setdefault((kind, gpus), len(program.rows)), 1.0)]
-            if entries[0][0] == len(program.rows):
-                program.row(0.0)
+            across.setdefault((kind, gpus), []).append((cost, meaning, entries))
         else:
-            entries = structure.demand_entries(kind, (gpus,))
-        column(int(job), ("option", int(job), int(way)), float(x[job, way]), entries)
+            program.column(cost, 1.0, meaning, [*entries, *structure.demand_entries(kind, (gpus,))])
     for job in np.flatnonzero(np.max([kept for _, kept in useful], axis=0) > 0).tolist():
-        column(job, ("keep", job), float(question.speedups.kept[job]), structure.keep_entries(job))
-    for (kind, gpus), row in across.items():
-        add_parts(program, structure, kind, gpus, row, np.zeros(structure.size[kind]), 0.0)
+        cost, meaning, entries = option(job, ("keep", job), float(question.speedups.kept[job]))
+        program.column(cost, 1.0, meaning, [*entries, *structure.keep_entries(job)])
+    for (kind, gpus), options in across.items():
+        add_across(program, structure, kind, gpus, options, np.zeros(structure.size[kind]), 0.0)
     add_fillings(program, structure)
     return program

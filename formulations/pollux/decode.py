@@ -19,11 +19,13 @@ from formulations.pollux.structure import Structure
 
 @dataclass
 class Counts:
-    """chosen: {job: configuration or KEEP}; fillings: (class, filling), one a node; parts: {(type, GPUs): one a job}."""
+    """chosen: {job: configuration or KEEP}; fillings: (class, filling), one a node; parts: {(type, GPUs): one a job} of jobs
+    that exchange theirs freely; own: {job: parts} of those that do not."""
 
     chosen: dict[int, int] = field(default_factory=dict)
     fillings: list[tuple[int, Filling]] = field(default_factory=list)
     parts: dict[tuple[int, int], list[tuple[int, ...]]] = field(default_factory=dict)
+    own: dict[int, list[int]] = field(default_factory=dict)
 
 
 def decode(structure: Structure, counts: Counts) -> go.IntArray:
@@ -47,7 +49,7 @@ def decode(structure: Structure, counts: Counts) -> go.IntArray:
             plan[job, slots[kind, gpus].pop()] = gpus
     if question.apart:
         for job, kind, gpus in across:
-            for part in counts.parts[kind, gpus].pop():
+            for part in counts.own[job] if job in counts.own else counts.parts[kind, gpus].pop():
                 plan[job, parts[kind, part].pop()] = part
     else:
         _deal(question.instance, plan, across)

@@ -42,11 +42,12 @@ def exact(problem: go.Problem, lexicographic: bool = False) -> go.Answer:
     plan = better(question, plan, master.rounded())
     if question.closed(plan, question.bound(proof), problem.tolerance):
         return answer(question, plan, proof, notes=("the relaxation closes the gap",))
+    proof = replace(proof, pool=True)  # whole numbers of GPUs may close what prices leave open
+    if question.closed(plan, question.bound(proof), problem.tolerance):
+        return answer(question, plan, proof, notes=("the pool closes the gap",))
     lost = max(master.value - total(master, plan), 0.0)
     found, ceiling = solve_integer(master, REACH * len(plan), lost, problem.seconds_left)
     plan = plan if found is None else better(question, plan, found)
-    if not question.closed(plan, question.bound(proof), problem.tolerance):
-        proof = replace(proof, pool=True)  # whole numbers of GPUs may close what prices leave open
     claim = question.unit * go.mean_of((ceiling + float(master.base.sum())) / len(plan), question.p)
     return answer(question, plan, proof, claimed_bound=claim, notes=("integer program",))
 

@@ -24,7 +24,7 @@ import numpy as np
 import gavelopt as go
 from formulations.pollux.board import place
 from formulations.pollux.greedy import priced_choice
-from formulations.pollux.integer import Program, run
+from formulations.pollux.program import Program, run
 from formulations.pollux.question import IDLE, KEEP, Question, answer
 
 GAP = 1e-6  # relative gap of the integer program (Sia's code: 1e-4)
