@@ -135,7 +135,9 @@ def _raised(ladder: Ladder, plan: go.IntArray) -> tuple[go.IntArray, float | Non
     if bound <= low or reached(bound - 1):
         return found.get(bound - 1, plan), None
     best = last_true(reached, low, bound - 1)
-    return found.get(best - 1, plan), (float(ladder.levels[best - 1]) if best else 0.0) + question.epsilon
+    return found.get(best - 1, plan), ((float(ladder.levels[best - 1]) if best else 0.0) + question.epsilon) * (
+        1.0 + 1e-12
+    )
 
 
 def last_true(test: Callable[[int], bool], low: int, high: int) -> int:
