@@ -7,13 +7,17 @@ import io
 import re
 from pathlib import Path
 
+import pytest
+
 import gavelopt as go
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
-def test_first_screen_prints_what_it_shows() -> None:
+@pytest.mark.parametrize("columns", ["80", "100", "160"])
+def test_first_screen_prints_what_it_shows(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)  # some test runners are told a width
     shown = re.search(r"```text\n(.*?)```", README, re.S)
     assert shown is not None
     out = io.StringIO()

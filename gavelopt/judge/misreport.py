@@ -86,9 +86,12 @@ def liars(instance: Instance, number: int, seed: int = 0) -> list[str]:
 
 
 def strategy_proofness(told: Sequence[Lie], unit: str) -> Finding:
-    """The finding of a probe; it holds when no lie that was tried pays."""
+    """The finding of a probe: every job to which a lie pays, with its best lie. It holds when no lie that was tried pays."""
     order = sorted(told, key=lambda lie: -lie.gain)
-    paying = [lie for lie in order if lie.gain > MATTERS]
+    best: dict[str, Lie] = {}
+    for lie in order:
+        best.setdefault(lie.job, lie)
+    paying = [lie for lie in best.values() if lie.gain > MATTERS]
     violations = [
         Violation(
             (lie.job,),

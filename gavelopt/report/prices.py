@@ -47,12 +47,12 @@ def prices_view(solution: Solution, one_sided: bool | None = None) -> Renderable
 
 
 def _money(prices: Prices, name: str, more: float, noise: float) -> str:
-    """The same per unit of money an hour, where the type's cost is known."""
+    """The same per unit of cost (money an hour), where the type's is known."""
     costs = prices.cost_per_hour
     cost = 0.0 if costs is None else float(costs[prices.accelerators.index(name)])
     if not cost > 0 or abs(more) <= noise:
         return ""
-    return f" ({words.number(abs(more) / cost)} for each unit of money an hour)"
+    return f" ({abs(more) / cost:.4g} per unit cost)"
 
 
 def known_sides(solution: Solution, one_sided: bool | None = None) -> tuple[bool, FloatArray | None]:

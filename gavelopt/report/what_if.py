@@ -47,7 +47,7 @@ def what_if_view(answer: WhatIf) -> RenderableType:
     if answer.cost_per_hour is not None:
         money = f"{words.number(answer.cost_per_hour)} an hour"
         if answer.change_per_dollar is not None:
-            money += f": a change of {words.quantity(answer.change_per_dollar, before.unit)} per unit of money an hour"
+            money += f": a change of {words.quantity(answer.change_per_dollar, before.unit)} per unit of cost"
         grid.add_row("cost", Text(money))
     if before.allocation is not None and after.allocation is not None:
         grid.add_row("jobs", Text(_jobs(answer)))

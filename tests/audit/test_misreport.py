@@ -15,6 +15,7 @@ def test_overstating_a_rate_pays_under_raw_throughput() -> None:
     found = go.solve(instance, "max_sum").audit(probe_jobs=["a"])
     finding = found["strategy_proofness"]
     assert finding.holds is False
+    assert finding.count == 1
     worst = finding.violations[0]
     assert worst.jobs == ("a",)
     # a says 8 on fast and gets it from b: 4 in truth, after 1 on slow
