@@ -19,12 +19,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gavelopt.model.arrays import BoolArray, FloatArray
-from gavelopt.model.constraints import RateFloor
+from gavelopt.model.constraints import RateFloor, joint_floor
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
 Worth = Sequence[tuple[AllocationSpace, FloatArray]]  # rates and the (J,) worth of one unit of each
 
+ROUNDING = 8 * float(np.finfo(np.float64).eps)  # relative: terms that cancel must not prove what is only their rounding
 CHUNK = 1 << 16  # jobs per block: keeps the temporaries of a million jobs small
 
 
@@ -60,19 +61,33 @@ def upper_bound(
     best = utility.value(space.ceiling)
     if given is None or given.prices is None or not utility.concave:
         return best
+    with np.errstate(
+        over="ignore", invalid="ignore", divide="ignore"
+    ):  # absurd multipliers end in inf or nan: no proof
+        bound = _dual_value(space, utility, given, floors, measured)
+    return min(best, bound) if bound is not None and np.isfinite(bound) else best
+
+
+def _dual_value(
+    space: AllocationSpace,
+    utility: Utility,
+    given: Multipliers,
+    floors: Sequence[RateFloor],
+    measured: AllocationSpace | None,
+) -> float | None:
     tangent = majorant(utility, given, space.ceiling)
-    if tangent is None:
-        return best
+    if tangent is None or given.prices is None:
+        return None
     constant, gradient = tangent
     price = np.maximum(np.nan_to_num(given.prices), 0.0)
-    worth = [(space, gradient)]
+    worth, promised = [(space, gradient)], 0.0
     if given.floors is not None and floors:
         extra = np.maximum(np.nan_to_num(given.floors), 0.0)
-        constant -= float(extra @ np.sum([f.floor for f in floors], axis=0))
+        promised = float(extra @ joint_floor(floors, len(extra)))
         worth.append((measured or space, extra))
     time = time_prices(worth, price, given.time)
-    bound = constant + float(space.capacity @ price) + float(space.time @ time)
-    return min(best, bound) if np.isfinite(bound) else best
+    terms = np.array([constant, -promised, space.capacity @ price, space.time @ time])
+    return float(terms.sum() + ROUNDING * np.abs(terms).sum())
 
 
 def majorant(utility: Utility, given: Multipliers, ceiling: FloatArray) -> tuple[float, FloatArray] | None:
@@ -83,16 +98,18 @@ def majorant(utility: Utility, given: Multipliers, ceiling: FloatArray) -> tuple
     if utility.p == 1.0:
         return float(utility.weight @ utility.offset), utility.weight * utility.slope
     if utility.p == -np.inf:
-        return _majorant_of_minimum(utility, given, on)
+        return _majorant_of_minimum(utility, given, ceiling, on)
     if given.at is None:
         return None
     if utility.p > 0:  # a job that can run nowhere adds w 0^p = 0 to every power sum
         on = on & (ceiling > 0)
-    rate = np.where(on, np.maximum(given.at, 1e-15 * ceiling), 0.0)
+    rate = np.where(on, np.clip(given.at, 1e-15 * ceiling, ceiling), 0.0)
     return _tangent(utility, rate, on)
 
 
-def _majorant_of_minimum(utility: Utility, given: Multipliers, on: BoolArray) -> tuple[float, FloatArray] | None:
+def _majorant_of_minimum(
+    utility: Utility, given: Multipliers, ceiling: FloatArray, on: BoolArray
+) -> tuple[float, FloatArray] | None:
     """min u_i <= sum lambda_i u_i for lambda in the simplex, each u_i under its own tangent."""
     if given.emphasis is None:
         return None
@@ -104,10 +121,15 @@ def _majorant_of_minimum(utility: Utility, given: Multipliers, on: BoolArray) ->
         return float(share @ utility.offset), share * utility.slope
     if given.at is None:
         return None
-    bend = 1.0 + utility.saturation * given.at
+    rate = np.clip(given.at, 0.0, ceiling)
+    bend = 1.0 + utility.saturation * rate
     gradient = (utility.slope - utility.saturation * utility.offset) / bend**2
-    constant = utility.per_job(given.at) - gradient * given.at
-    return float(share @ constant), share * gradient
+    return _difference(float(share @ utility.per_job(rate)), float(share @ (gradient * rate))), share * gradient
+
+
+def _difference(value: float, part: float) -> float:
+    """value - part, rounded up by what its rounding may hide."""
+    return value - part + ROUNDING * (abs(value) + abs(part))
 
 
 def _tangent(utility: Utility, rate: FloatArray, on: BoolArray) -> tuple[float, FloatArray] | None:
@@ -124,7 +146,7 @@ def _tangent(utility: Utility, rate: FloatArray, on: BoolArray) -> tuple[float, 
         if value <= 0:
             return None
         gradient[on] = utility.weight[on] * np.exp((utility.p - 1.0) * (np.log(u[on]) - np.log(value)))
-    return value - float(gradient[on] @ (utility.slope * rate)[on]), gradient * utility.slope
+    return _difference(value, float(gradient[on] @ (utility.slope * rate)[on])), gradient * utility.slope
 
 
 def time_prices(worth: Worth, price: FloatArray, given: FloatArray | None = None) -> FloatArray:

@@ -55,7 +55,7 @@ def judge(
     """Grade the decision ``x``. ``space`` has the rates that the policy believes in; floors are held at ``measured`` ones."""
     checks = list(check(space, x, floors, measured.rate(x) if floors and x.shape == (space.size,) else None))
     rule = policy.rule(instance)
-    if rule is not None:
+    if rule is not None and x.size == rule.size:
         checks.append(check_rule(x.reshape(rule.shape), rule, space.jobs))
     if len(space.jobs) and all(c.passed for c in checks):
         checks.extend(policy.examine(instance, space, x, proof))
@@ -71,34 +71,36 @@ def judge(
     own = policy.prove(instance, space, proof) if len(space.jobs) else None
     if own is not None:
         proofs.append(own)
-    bound, kind = _bound(proofs, policy.sense, claimed, empty=not len(space.jobs))
     if utility is not None and len(instance.jobs):
-        _same_reading(value, utility.reported(utility.value(rates)))
+        _same_reading(policy, utility, value, utility.value(rates))
     if not np.isfinite(value):
-        return _infinite(space, utility, tuple(checks))
-    gap = relative_gap(
-        value, bound, logarithmic=utility is not None and utility.p == 0 and utility.report == "same", weight=utility
-    )
+        return _infinite(instance, policy, space, tuple(checks), proof)
+    bound, kind = _bound(proofs, policy.sense, claimed, value, tolerance) if len(space.jobs) else (0.0, "proved")
+    logarithmic = utility is not None and utility.p == 0 and utility.report == "same"
+    gap = relative_gap(value, bound, logarithmic=logarithmic, weight=utility)
     return Verdict(_status(gap, tolerance, kind), value, bound, kind, gap, tuple(checks))
 
 
-def _infinite(space: AllocationSpace, utility: Utility | None, checks: tuple[Check, ...]) -> Verdict:
+def _infinite(
+    instance: Instance, policy: Policy, space: AllocationSpace, checks: tuple[Check, ...], proof: Any
+) -> Verdict:
     """Infeasible where even every job at its ceiling gives no finite value; otherwise this answer alone is at fault."""
-    if utility is not None and np.isfinite(utility.reported(utility.value(space.ceiling))):
+    if np.isfinite(value_of(policy, instance, space, space.ceiling, space.capacity, proof)):
         return Verdict("failed", None, None, None, None, checks, "a job gets nothing, so the value is not finite")
     return Verdict("infeasible", None, None, None, None, checks, "no allocation gives this policy a finite value")
 
 
 def _bound(
-    proofs: Sequence[float], sense: str, claimed: float | None, *, empty: bool
+    proofs: Sequence[float], sense: str, claimed: float | None, value: float, tolerance: float
 ) -> tuple[float | None, str | None]:
-    """The tightest proved bound; a claim only where nothing is proved."""
-    if empty:
-        return 0.0, "proved"
+    """The tightest proved bound; a claim only where nothing is proved and the value does not refute it."""
     finite = [bound for bound in proofs if np.isfinite(bound)]
     if finite:
         return (min if sense == "max" else max)(finite), "proved"
-    return (claimed, "claimed") if claimed is not None and np.isfinite(claimed) else (None, None)
+    if claimed is None or not np.isfinite(claimed):
+        return None, None
+    beaten = (value - claimed) * (1.0 if sense == "max" else -1.0)
+    return (claimed, "claimed") if beaten <= tolerance * max(abs(claimed), abs(value)) else (None, None)
 
 
 def relative_gap(
@@ -118,8 +120,14 @@ def _status(gap: float | None, tolerance: float, kind: str | None) -> str:
     return "optimal" if gap <= tolerance and kind == "proved" else "bounded"
 
 
-def _same_reading(numeric: float, structural: float) -> None:
-    both_infinite = not np.isfinite(numeric) and not np.isfinite(structural)
-    if both_infinite or abs(numeric - structural) <= 1e-9 * max(abs(numeric), abs(structural), 1e-12):
+def _same_reading(policy: Policy, utility: Utility, value: float, normal: float) -> None:
+    """Raise where the declaration's arithmetic and its structure differ in value or in sense."""
+    if policy.sense != utility.sense:
+        raise ReadingsDisagree(f"policy {policy.name!r} has sense {policy.sense!r}, its utility {utility.sense!r}")
+    structural = utility.reported(normal)
+    size = max(abs(value), abs(structural), 1e-12)
+    if utility.p == 0 and utility.report == "same":  # logarithms cancel: what counts is the geometric mean
+        size = max(size, float(utility.weight.sum()))
+    if abs(value - structural) <= 1e-9 * size or not (np.isfinite(value) or np.isfinite(structural)):
         return
-    raise ReadingsDisagree(f"the declaration reads {numeric!r} numerically and {structural!r} structurally")
+    raise ReadingsDisagree(f"the declaration reads {value!r} numerically and {structural!r} structurally")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from gavelopt.model.arrays import FloatArray
 
@@ -16,6 +19,11 @@ class RateFloor:
 
     name: str
     floor: FloatArray
+
+
+def joint_floor(floors: Sequence[RateFloor], jobs: int) -> FloatArray:
+    """(J,) the highest floor of each job, 0 where it has none: whoever keeps that one keeps them all."""
+    return np.max([floor.floor for floor in floors], axis=0, initial=0.0) if floors else np.zeros(jobs)
 
 
 @dataclass(frozen=True)

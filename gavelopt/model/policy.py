@@ -24,6 +24,7 @@ class Method:
     guarantee: ``exact``, ``heuristic`` or ``rule`` (the policy itself is this closed form).
     options:   names of keyword options that ``run`` accepts.
     affordable: whether "auto" may take it on an instance; None where it always may.
+    pays:      why "auto" should try it on a problem before the exact method, or None where it should not.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Method:
     summary: str
     options: tuple[str, ...] = ()
     affordable: Callable[[Any], bool] | None = None
+    pays: Callable[[Any], str | None] | None = None
 
 
 @dataclass(frozen=True)

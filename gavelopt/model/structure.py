@@ -21,13 +21,28 @@ class Unstructured(GavelOptError):
     """The declaration is not a power mean of scaled rates."""
 
 
+class Closed:
+    """What the algebra below does not define leads out of it."""
+
+    __array_ufunc__ = None  # arrays on the left defer to the reflected operators
+
+    def _outside(self, *args: Any, **kwargs: Any) -> Any:
+        raise Unstructured(f"arithmetic that is no power mean of scaled rates, on a {type(self).__name__}")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _outside
+    __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __neg__ = __abs__ = __getitem__ = _outside
+
+
+class Objective(Closed, Utility):
+    """A utility as a reducer returns it: the whole objective, nothing may be done to it."""
+
+
 @dataclass(frozen=True, eq=False)
-class RateTerm:
+class RateTerm(Closed):
     """slope * rate + offset, job by job."""
 
     slope: FloatArray
     offset: FloatArray
-    __array_ufunc__ = None  # arrays on the left defer to the reflected operators below
 
     def __mul__(self, factor: Any) -> RateTerm:
         return RateTerm(self.slope * _array(factor), self.offset * _array(factor))
@@ -56,12 +71,11 @@ class RateTerm:
 
 
 @dataclass(frozen=True, eq=False)
-class TimeTerm:
+class TimeTerm(Closed):
     """base + work / rate, job by job: a time, or a ratio of times."""
 
     base: FloatArray
     work: FloatArray
-    __array_ufunc__ = None
 
     def __mul__(self, factor: Any) -> TimeTerm:
         return TimeTerm(self.base * _array(factor), self.work * _array(factor))
@@ -89,15 +103,15 @@ class StructuralView(View):
     def usage(self) -> Any:
         raise Unstructured("a utility of usage")
 
-    def total(self, values: Any) -> Utility:
+    def total(self, values: Any) -> Objective:
         if isinstance(values, TimeTerm):  # sum work/r = 1 / power mean with p = -1 of r/work
             if values.base.any():
                 raise Unstructured("total of shifted times")
             return _times(values, -1.0)
         term = _rates(values)
-        return Utility(1.0, term.slope, term.offset, np.ones_like(term.slope))
+        return Objective(1.0, term.slope, term.offset, np.ones_like(term.slope))
 
-    def smallest(self, values: Any, over: BoolArray | None = None) -> Utility:
+    def smallest(self, values: Any, over: BoolArray | None = None) -> Objective:
         if isinstance(values, TimeTerm):
             if values.base.any():
                 raise Unstructured("smallest of shifted times")
@@ -107,34 +121,34 @@ class StructuralView(View):
             return replace(_times(values, np.inf), weight=counted.astype(np.float64))
         term = _rates(values)
         counted = np.ones_like(term.slope) if over is None else over.astype(np.float64)
-        return Utility(-np.inf, term.slope, term.offset, counted)
+        return Objective(-np.inf, term.slope, term.offset, counted)
 
-    def largest(self, values: Any) -> Utility:
+    def largest(self, values: Any) -> Objective:
         if not isinstance(values, TimeTerm):
             raise Unstructured("the largest of rates is not concave")
         return _times(values, -np.inf)
 
-    def log_total(self, values: Any, weights: FloatArray | None = None) -> Utility:
+    def log_total(self, values: Any, weights: FloatArray | None = None) -> Objective:
         term = _rates(values)
-        return Utility(0.0, term.slope, term.offset, np.ones_like(term.slope) if weights is None else weights)
+        return Objective(0.0, term.slope, term.offset, np.ones_like(term.slope) if weights is None else weights)
 
-    def power_mean(self, values: Any, p: float, weights: FloatArray | None = None) -> Utility:
+    def power_mean(self, values: Any, p: float, weights: FloatArray | None = None) -> Objective:
         term = _rates(values)
         if p > 1:
             raise Unstructured(f"a power mean with p = {p:g} > 1 is not concave")
         share = np.ones_like(term.slope) if weights is None else weights
         mean = share / (share.sum() or 1.0)
-        return Utility(float(p), term.slope, term.offset, mean, report="exp" if p == 0 else "same")
+        return Objective(float(p), term.slope, term.offset, mean, report="exp" if p == 0 else "same")
 
 
-def _times(term: TimeTerm, p: float) -> Utility:
+def _times(term: TimeTerm, p: float) -> Objective:
     """Times base + work / r as utilities u = r / (work + base r) = 1 / time; jobs without work only cap U."""
     busy = term.work > 0
     work = np.where(busy, term.work, 1.0)
     idle = term.base[~busy]
     cap = 1.0 / float(idle.max()) if idle.size and idle.max() > 0 else np.inf
     saturation = np.where(busy, term.base / work, 0.0) if term.base.any() else None
-    return Utility(p, 1.0 / work, np.zeros_like(work), busy.astype(np.float64), "reciprocal", saturation, cap)
+    return Objective(p, 1.0 / work, np.zeros_like(work), busy.astype(np.float64), "reciprocal", saturation, cap)
 
 
 def _rates(values: Any) -> RateTerm:
