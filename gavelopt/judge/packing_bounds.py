@@ -28,7 +28,7 @@ import numpy as np
 
 from gavelopt.judge.certify import Multipliers
 from gavelopt.judge.packing_knapsacks import knapsacks_of
-from gavelopt.judge.packing_search import nothing_cheaper
+from gavelopt.judge.packing_search import SoundPrices, nothing_cheaper
 from gavelopt.judge.packing_visits import VisitPrices, visit_bound
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.packing import MICRO, PackingInstance
@@ -84,7 +84,7 @@ def packing_bounds(
         target = None if cost is None else round(cost * MICRO)
         if target is not None and reached < target:
             budget = (target - step - base) * FINE - dual
-            if nothing_cheaper(instance, rate, prices.pays, price * FINE + prices.scarce, budget):
+            if nothing_cheaper(instance, rate, prices, price * FINE, left, budget):
                 found["search"] = target
     return {name: float(Fraction(_round_up(value, step), MICRO)) for name, value in found.items()}
 
@@ -118,14 +118,6 @@ def occupancy(instance: PackingInstance, price: IntArray, rate: IntArray) -> Flo
             share = np.maximum(latency / (budget - latency), rate[k] * 1e-12 * latency / np.arange(1, within + 1))
             found[k] = min(found[k], float(price[t]) * float(share.min()))
     return np.where(np.isfinite(found), found, 0.0)
-
-
-@dataclass(frozen=True, eq=False)
-class SoundPrices:
-    """Prices that no GPU exceeds: pays (K,) per session, scarce (R,) per GPU of a limited type; whole billionths."""
-
-    pays: IntArray
-    scarce: IntArray
 
 
 def sound(instance: PackingInstance, price: IntArray, rate: IntArray, proof: PatternPrices) -> SoundPrices:
