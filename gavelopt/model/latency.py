@@ -49,12 +49,10 @@ class LatencyCurve:
     @cached_property
     def best_up_to(self) -> IntArray:
         """(B,) the batch b' <= b of highest throughput b' / l(b'), the smallest one of equals."""
-        best, found = 1, np.empty(len(self), dtype=np.int64)
-        for batch in range(1, len(self) + 1):
-            if batch * self.latency(best) > best * self.latency(batch):
-                best = batch
-            found[batch - 1] = best
-        return read_only(found)
+        rate = np.arange(1, len(self) + 1) / self.latency_us
+        level = np.maximum.accumulate(rate)
+        new = np.append(True, level[1:] > level[:-1])[: len(self)]
+        return read_only(np.maximum.accumulate(np.where(new, np.arange(1, len(self) + 1), 0)))
 
     def largest_within(self, limit_us: int | IntArray) -> IntArray:
         """The largest b with l(b) <= limit, 0 where there is none; for one limit or an array of them."""

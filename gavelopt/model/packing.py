@@ -7,7 +7,8 @@ and runs in each cycle one batch of b_k requests of every session k placed on it
 
 (a request waits one cycle at most, then runs). A GPU with one session and d = l(b) is the special case 2 l(b) <= L.
 Latencies, objectives and duty cycles are whole microseconds and rates whole microrequests per second, so that every test
-above is exact arithmetic on integers; SLOs are rounded down, latencies up, rates to the nearest.
+above is exact arithmetic on integers. Latencies are rounded up, SLOs down, and rates down (by less than one request in
+eleven days), so that a rate computed as n times the peak of a GPU needs n GPUs and no more.
 """
 
 from __future__ import annotations
@@ -92,8 +93,11 @@ class SessionSet:
 
     @cached_property
     def rate_urps(self) -> IntArray:
-        """(K,) rates in whole microrequests per second; a positive rate is at least one."""
-        rounded = np.rint(self.rate_rps * MICRO).astype(np.int64)
+        """(K,) rates in whole microrequests per second, rounded down (but not for an error of the floating point).
+
+        A positive rate is at least one.
+        """
+        rounded = np.floor(self.rate_rps * MICRO * (1.0 + 2.0**-50)).astype(np.int64)
         return read_only(np.where(self.rate_rps > 0, np.maximum(rounded, 1), 0))
 
     @cached_property
@@ -271,9 +275,11 @@ class PackingInstance:
     def best_batch(self) -> IntArray:
         """(K, R) B_k: the batch of highest throughput with 2 l(b) <= L, 0 where even b = 1 does not fit."""
         best = np.zeros(self.budget_us.shape, dtype=np.int64)
-        models = np.array(self.sessions.model, dtype=object)
+        of: dict[str, list[int]] = {}
+        for k, model in enumerate(self.sessions.model):
+            of.setdefault(model, []).append(k)
         for (model, accelerator), curve in self._curves.items():
-            rows, column = np.flatnonzero(models == model), self.accelerators.index(accelerator)
+            rows, column = np.array(of.get(model, []), dtype=np.int64), self.accelerators.index(accelerator)
             best[rows, column] = curve.fastest_within(self.budget_us[rows, column] // 2)
         return read_only(best)
 

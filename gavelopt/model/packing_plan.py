@@ -183,20 +183,20 @@ def saturate(instance: PackingInstance, price: IntArray) -> Saturation:
     whole = np.zeros(batch.shape, dtype=np.int64)
     residual = instance.sessions.rate_urps.copy()
     left = [int(min(count, UNLIMITED)) for count in instance.count]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.where(batch > 0, price * latency / batch, np.inf)  # price per request
+    order = np.argsort(each, axis=1, kind="stable")
     for k in range(len(residual)):
-        rate = Fraction(int(residual[k]))
-        # price per request = price l / B; the cheapest first, ties in the order of the types
-        offers = [r for r in range(len(left)) if batch[k, r] > 0]
-        for r in sorted(offers, key=lambda r: Fraction(int(price[r]) * int(latency[k, r]), int(batch[k, r]))):
-            peak = Fraction(int(batch[k, r]) * MICRO * MICRO, int(latency[k, r]))
-            full = int(rate / peak)
-            full += _up(rate - full * peak) > peak  # a residual within rounding of the peak is one more whole GPU
-            whole[k, r] = min(full, left[r])
-            rate = max(rate - int(whole[k, r]) * peak, Fraction(0))
-            left[r] -= int(whole[k, r])
-        residual[k] = _up(rate)
+        rate = int(residual[k])
+        for r in order[k].tolist():
+            served, time = int(batch[k, r]) * MICRO * MICRO, int(latency[k, r])  # a GPU serves served / time
+            if not served:
+                break
+            full = rate * time // served
+            full += (rate - full * served // time) * time > served  # within rounding of the peak: one more whole GPU
+            taken = min(full, left[r])
+            whole[k, r] = taken
+            rate = max(rate - taken * served // time, 0)
+            left[r] -= taken
+        residual[k] = rate
     return Saturation(read_only(whole), read_only(residual))
-
-
-def _up(number: Fraction) -> int:
-    return -(-number.numerator // number.denominator)
