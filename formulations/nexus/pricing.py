@@ -27,11 +27,12 @@ def best_sets(
     target: go.FloatArray,
     share: float = 0.0,
     apart: np.ndarray[Any, Any] | None = None,
+    steps: int = MOST_STEPS,
 ) -> tuple[list[tuple[float, int, tuple[int, ...]]], bool]:
     """Sets worth more than their row's target, as (excess, row, items), best first; and whether the search was complete.
 
     value: (n,); target: (m,); share: 0 finds one set for every row that has one, 1 only sets that beat all before them;
-    apart: (n, n) True where two items must not share a GPU.
+    apart: (n, n) True where two items must not share a GPU; steps: after so many a row is left with the best set found.
     """
     n = knapsacks.weight.shape[1]
     pairs = np.zeros((n, n), dtype=np.bool_) if apart is None else apart
@@ -45,6 +46,7 @@ def best_sets(
         share,
         pairs,
         apart is not None,
+        steps,
     )
     rows = np.flatnonzero(excess > 0)
     rows = rows[np.argsort(-excess[rows], kind="stable")]
@@ -53,7 +55,16 @@ def best_sets(
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _search(
-    duty: Any, weight: Any, memory: Any, limit: Any, value: Any, target: Any, share: float, apart: Any, split: bool
+    duty: Any,
+    weight: Any,
+    memory: Any,
+    limit: Any,
+    value: Any,
+    target: Any,
+    share: float,
+    apart: Any,
+    split: bool,
+    most: int,
 ) -> Any:
     m, n = weight.shape
     order, count, bound = np.empty((m, n), np.int64), np.zeros(m, np.int64), np.zeros(m)
@@ -66,7 +77,7 @@ def _search(
             break
         floor = target[i] + max(share * best, EPSILON)
         found, done = _one(
-            order[i], count[i], weight[i], memory[i], value, duty[i], limit[i], floor, apart, split, chosen[i]
+            order[i], count[i], weight[i], memory[i], value, duty[i], limit[i], floor, apart, split, chosen[i], most
         )
         complete = complete and done
         if found > floor:
@@ -116,13 +127,14 @@ def _one(
     apart: Any,
     split: bool,
     chosen: Any,
+    most: int,
 ) -> Any:
     """The best set of one row where it beats ``floor``: written to ``chosen``, its value returned."""
     stack = np.empty(count, np.int64)
     depth, at, paid, held, best, steps = 0, 0, 0.0, 0, floor, 0
     while True:
         steps += 1
-        if steps > MOST_STEPS:
+        if steps > most:
             return best, False
         if at < count and paid + _fractional(order, count, weight, value, at, room) > best + EPSILON:
             k = order[at]
