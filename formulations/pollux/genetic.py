@@ -88,7 +88,7 @@ class Breeding:
         self.pinned = speedups.pinned
         self.least = (jobs.min_replicas * jobs.gpus_per_replica).astype(np.int64)
         self.most = np.minimum(jobs.most_replicas * jobs.gpus_per_replica, int(self.capacity.sum())).astype(np.int64)
-        size = max(int(self.most.max(initial=1)), int(self.base.sum(axis=1).max(initial=0)))
+        size = max(int(ways.gpus.max(initial=1)), int(self.base.sum(axis=1).max(initial=0)))
         self.x = np.zeros((len(jobs), 2, size + 1))  # speedup by (one node or several, GPUs)
         self.x[:, ways.spread.astype(int), ways.gpus] = np.nan_to_num(speedups.of, nan=0.0)
         self.runs = speedups.kept

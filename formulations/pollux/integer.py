@@ -22,6 +22,7 @@ from formulations.pollux.question import KEEP
 from formulations.pollux.spreading import Option, add_across, add_fillings, program_over
 
 GROWTH = 4.0
+PATIENCE_S = 120.0  # where nobody set a time limit; what is left open then is told by the bound
 ROUNDING = 1e-9  # loss that arithmetic alone can show
 
 
@@ -31,7 +32,7 @@ def solve_integer(master: Master, reach: float, most: float, seconds: float) -> 
     reach: loss up to which options are looked at first; most: a loss that some known plan attains in all, so that options
     beyond it cannot be part of a better one. The plan is None where time ran out, or where that known plan is best.
     """
-    deadline = time.perf_counter() + seconds
+    deadline = time.perf_counter() + (seconds if np.isfinite(seconds) else PATIENCE_S)
     plan: go.IntArray | None = None
     value, bound = -np.inf, master.value
     while True:

@@ -33,11 +33,21 @@ class Question:
 
     @classmethod
     def of(cls, problem: go.Problem) -> Question:
-        """The question of a problem whose policy is a power mean of speedups."""
+        """The question of a problem whose policy is a power mean of speedups.
+
+        Raises Infeasible where jobs that may not be moved break the rule on distributed jobs.
+        """
         policy: Any = problem.policy
         instance: Any = problem.instance
         speedups = policy.speedups(instance)
         apart = bool(policy.one_distributed_per_node)
+        stays = np.zeros((0, instance.nodes)) if instance.current is None else instance.current[speedups.pinned]
+        taken = np.flatnonzero(go.elastic_bounds.crowded(stays))
+        if apart and len(taken):
+            raise go.Infeasible(
+                f"{instance.node_names[int(taken[0])]} holds two distributed jobs that may not be moved; "
+                "one_distributed_per_node=False allows that"
+            )
         unit = 1.0
         if policy.p < 0:
             count = go.elastic_bounds.NodePrices.per_gpu(instance, np.ones(len(instance.cluster)), 1.0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from gavelopt.judge.certify import Multipliers
 from gavelopt.judge.check import value_of
-from gavelopt.judge.elastic_bounds import NodePrices, exclusive, fitness_bounds
+from gavelopt.judge.elastic_bounds import NodePrices, crowded, fitness_bounds
 from gavelopt.judge.elastic_search import searched_bound
 from gavelopt.judge.verdict import Verdict, relative_gap
 from gavelopt.labels import Labels
@@ -112,7 +112,7 @@ def check_plan(instance: ElasticInstance, speedups: Speedups, apart: bool, plan:
         moved = np.abs(whole - instance.current).sum(axis=1) * instance.pinned
         checks.append(_check("not to be moved", moved, names))
     if apart:
-        checks.append(_check("one distributed job a node", exclusive(instance, whole), nodes))
+        checks.append(_check("one distributed job a node", crowded(whole), nodes))
     return tuple(checks)
 
 

@@ -280,7 +280,7 @@ def pool_choice(utility: FloatArray, tables: list[FloatArray]) -> IntArray | Non
     return chosen
 
 
-def exclusive(instance: ElasticInstance, plan: IntArray) -> BoolArray:
+def crowded(plan: IntArray) -> BoolArray:
     """(N,) True where more than one job that spans several nodes stands on a node."""
     across = (plan > 0).sum(axis=1) > 1
     return np.asarray((plan[across] > 0).sum(axis=0) > 1)

@@ -120,3 +120,29 @@ def test_every_size_of_cluster_is_looked_at_as_planned() -> None:
         autoscale(instance, band=(0.5, 0.2))
     with pytest.raises(go.InputError, match="one accelerator type"):
         autoscale(sample(2, {"t4": 1, "a100": 1}))
+
+
+@pytest.mark.parametrize("method", ["exact", "greedy", "pool", "sia", "isolated", "genetic"])
+@pytest.mark.parametrize("p", [-1.0, 1.0, -np.inf])
+def test_odd_questions_are_answered_by_every_method(method: str, p: float) -> None:
+    """A cluster that is full, jobs that fit nowhere, one replica at most, pipelines that do not divide a node."""
+    odd = [
+        sample(2, 1, preemptible=[False, True]).replace(current=[[4], [0]]),
+        sample(3, 2, preemptible=False).replace(current=[[2, 2], [0, 2], [0, 0]]),
+        sample(3, 1, min_replicas=8, max_replicas=8),
+        sample(2, 2, max_replicas=1),
+        sample(5, 2, gpus_per_replica=3),
+    ]
+    few = {"generations": 3, "population": 10} if method == "genetic" else {}
+    for instance in odd:
+        solution = go.solve(instance, "pollux_fitness", p=p, method=method, **few)
+        assert solution.value is not None, solution.message
+        assert solution.value <= solution.bound * (1 + 1e-9)
+
+
+def test_pinned_jobs_that_break_the_rule_are_infeasible() -> None:
+    crowded = sample(3, 2, preemptible=False).replace(current=[[1, 1], [1, 1], [0, 0]])
+    solution = go.solve(crowded, "pollux_fitness")
+    assert solution.status == "infeasible"
+    assert "one_distributed_per_node=False" in solution.message
+    assert go.solve(crowded, "pollux_fitness", one_distributed_per_node=False).value is not None
