@@ -1,0 +1,111 @@
+"""A server that loads the libraries once and forks a fresh process for every run, which it ends at its deadline.
+
+    python -m gavelopt.bench.nursery        one JSON request a line in, one JSON record a line out
+
+A fresh interpreter costs a second of imports; a fork of a process that has only imported costs milliseconds, and is as
+fresh: nothing was solved in it before. One server does one run at a time; the runner has as many servers as jobs.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import time
+from typing import Any, TextIO
+
+PRELOADED = (
+    "gavelopt",
+    "gavelopt.bench.worker",
+    "scipy.optimize",
+    "scipy.sparse",
+    "cvxpy",
+    "highspy",
+    "clarabel",
+    "numba",
+)
+SETTLE_S = 5.0  # for a killed process to be gone
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    reply = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what solvers print goes to standard error; the protocol has the stream to itself
+    for name in PRELOADED:
+        importlib.import_module(name)
+    for line in sys.stdin:
+        request = json.loads(line)
+        reply.write(json.dumps(raised(request, reply)) + "\n")
+        reply.flush()
+
+
+def raised(request: dict[str, Any], reply: TextIO) -> dict[str, Any]:
+    """Fork, wait at most ``deadline_s``, and return the record; a process that did not give one is a record too."""
+    reader, writer = os.pipe()
+    start = time.perf_counter()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _live(request, writer)
+    os.close(writer)
+    text, in_time = _received(reader, start + request["deadline_s"])
+    os.close(reader)
+    if not in_time:
+        os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    wall = time.perf_counter() - start
+    if text.endswith(b"\n"):
+        return {**json.loads(text), "wall_s": wall}
+    return {**_silent(status, in_time, request["deadline_s"]), "wall_s": wall}
+
+
+def _live(request: dict[str, Any], writer: int) -> None:
+    """The forked process: run, write the record, leave without Python's own ending."""
+    from gavelopt.bench.run import Run
+    from gavelopt.bench.worker import record
+
+    code = 1
+    try:
+        os.setsid()  # so that processes of its own end with it
+        found = record(Run(**request["run"]), request.get("data"))
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(json.dumps(found).encode() + b"\n")
+        code = 0
+    finally:
+        if code:
+            import traceback
+
+            traceback.print_exc()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _received(reader: int, deadline: float) -> tuple[bytes, bool]:
+    """What came until the pipe was closed, and whether that was before the deadline."""
+    text = b""
+    while True:
+        ready, _, _ = select.select([reader], [], [], max(0.0, deadline - time.perf_counter()))
+        if not ready:
+            return text, False
+        part = os.read(reader, 1 << 16)
+        if not part:
+            return text, True
+        text += part
+
+
+def _silent(status: int, in_time: bool, deadline_s: float) -> dict[str, Any]:
+    """The record of a process that ended without one."""
+    empty = {"value": None, "bound": None, "gap": None}
+    if not in_time:
+        return {**empty, "status": "time_limit", "reason": f"ended after {deadline_s:g} s without an answer"}
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return {**empty, "status": "failed", "reason": f"the process was ended by {name}"}
+    return {**empty, "status": "failed", "reason": "the process ended with an error; its words are on standard error"}
+
+
+if __name__ == "__main__":
+    main()

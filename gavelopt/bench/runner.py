@@ -1,0 +1,156 @@
+"""Run a suite: every run in a fresh process, several at a time, what is known already left out.
+
+joblib deals out the runs: its threads (or the workers of a Ray cluster) each keep one ``nursery`` that forks the processes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gavelopt.bench.machine import limited, machine
+from gavelopt.bench.records import FORMAT, append, keys, mend, read_records
+from gavelopt.bench.run import Run
+from gavelopt.errors import InputError
+
+BACKENDS = ("joblib", "ray")
+_here = threading.local()  # the nurseries of this thread, by number of threads that they allow
+
+
+def run_all(
+    runs: Sequence[Run],
+    *,
+    path: Path | None = None,
+    jobs: int = 1,
+    backend: str = "joblib",
+    data: str | None = None,
+) -> list[dict[str, Any]]:
+    """The records of ``runs``, in their order.
+
+    Args:
+        path: file of records; runs that stand in it already are not made again. None keeps nothing.
+        jobs: processes at a time. backend: joblib (this machine) or ray.
+        data: folder of the data files.
+
+    Raises:
+        InputError: an unknown backend, Ray where it is not installed, a line of ``path`` that is no record.
+    """
+    if backend not in BACKENDS:
+        raise InputError("unknown backend", seen=backend, rule=", ".join(BACKENDS))
+    known: list[dict[str, Any]] = []
+    if path is not None:
+        mend(path)
+        known = read_records(path) if path.is_file() else []
+    done = {record["key"]: record for record in known if record["key"] in keys(known)}
+    wanted = {run.key: run for run in runs}
+    missing = [run for key, run in wanted.items() if key not in done]
+    with _progress(len(wanted), len(wanted) - len(missing)) as step:
+        for record in _dealt(missing, jobs, backend, data):
+            done[record["key"]] = record
+            if path is not None:
+                append(path, record)
+            step()
+    return [done[key] for key in wanted]
+
+
+def _dealt(runs: Sequence[Run], jobs: int, backend: str, data: str | None) -> Iterator[dict[str, Any]]:
+    """The records as they come."""
+    if not runs:
+        return
+    from joblib import Parallel, delayed, parallel_config
+
+    if backend == "ray":
+        _register_ray()
+    with parallel_config("ray" if backend == "ray" else "threading", n_jobs=jobs):
+        work = Parallel(return_as="generator_unordered")
+        yield from work(delayed(one)(run.to_dict(), data) for run in runs)
+
+
+def one(asked: dict[str, Any], data: str | None) -> dict[str, Any]:
+    """One run, in a process forked by this worker's nursery: the record with where and when it was made."""
+    run = Run(**asked)
+    started = time.time()
+    found = _nursery(run.threads).ask({"run": asked, "deadline_s": run.deadline_s, "data": data})
+    return {
+        "format": FORMAT,
+        "key": run.key,
+        **{
+            name: asked[name]
+            for name in ("suite", "kind", "system", "seed", "threads", "time_limit_s", "title", "published")
+        },
+        "instance": run.drawn_from,
+        "question": run.question,
+        "method": run.by,
+        "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
+        "machine": machine(),
+        **found,
+    }
+
+
+class Nursery:
+    """The client of a nursery process."""
+
+    def __init__(self, threads: int) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "gavelopt.bench.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=limited(threads),
+            text=True,
+        )
+        atexit.register(self.close)
+
+    def ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The record of one run."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise InputError("the process that starts the runs has ended", fix="its words stand on standard error")
+        return json.loads(line)  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """End the process."""
+        if self.process.poll() is None and self.process.stdin is not None:
+            self.process.stdin.close()
+            self.process.wait(timeout=10)
+
+
+def _nursery(threads: int) -> Nursery:
+    """The nursery of this thread for runs with so many threads."""
+    if not hasattr(_here, "nurseries"):
+        _here.nurseries = {}
+    if threads not in _here.nurseries:
+        _here.nurseries[threads] = Nursery(threads)
+    return _here.nurseries[threads]  # type: ignore[no-any-return]
+
+
+def _register_ray() -> None:
+    try:
+        from ray.util.joblib import register_ray
+    except ImportError as error:
+        raise InputError("the backend ray needs Ray", seen=str(error), fix="pip install 'gavelopt[ray]'") from error
+    register_ray()
+
+
+@contextmanager
+def _progress(total: int, done: int) -> Iterator[Callable[[], None]]:
+    """A bar with the time left on a terminal, nothing in a pipe; yields what to call after every run."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("runs", total=total, completed=done)
+        yield lambda: bar.advance(task)
