@@ -68,7 +68,10 @@ class MatrixTable:
         for row in rows:
             table.add_row(*(Text(column.cells[row]) for column in columns))
         yield table
-        yield from _left_out(allocation.shape[0] - len(rows), noun, len(types) - len(shown))
+        yield from _left_out(
+            (allocation.shape[0] - len(rows), noun),
+            (len(types) - len(shown), words.of_axis(allocation.accelerators.noun)),
+        )
 
 
 def _gangs(solution: Solution, rows: range) -> Iterator[Column]:
@@ -107,7 +110,8 @@ def _fitting(types: list[Column], allocation: Allocation, room: int) -> list[Col
     return [types[at] for at in sorted(fitting if len(fitting) else busiest[:1])]
 
 
-def _left_out(jobs: int, noun: str, types: int) -> Iterator[Text]:
-    missing = [words.count(number, name) for number, name in ((jobs, noun), (types, "accelerator type")) if number > 0]
+def _left_out(*axes: tuple[int, str]) -> Iterator[Text]:
+    """What is not shown: how many of which axis."""
+    missing = [words.count(number, noun) for number, noun in axes if number > 0]
     if missing:
         yield Text(f"{' and '.join(missing)} more: to_frame() or a saved CSV has them all", style="dim")

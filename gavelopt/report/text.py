@@ -104,7 +104,7 @@ def _headline(solution: Solution) -> Text:
     line = Text(solution.policy.describe(), style="bold")
     if allocation is not None:
         jobs, types = allocation.shape
-        size = f"{words.count(jobs, allocation.jobs.noun)}, {words.count(types, 'accelerator type')}"
+        size = f"{words.count(jobs, allocation.jobs.noun)}, {words.count(types, words.of_axis(allocation.accelerators.noun))}"
         line.append(f"  {size}", style="not bold dim")
     elif instance.name:
         line.append(f"  {words.printable(instance.name)}", style="not bold dim")

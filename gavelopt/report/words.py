@@ -55,6 +55,11 @@ def count(amount: int, noun: str) -> str:
     return f"{amount:,} {noun}{'' if amount == 1 else 's'}"
 
 
+def of_axis(noun: str) -> str:
+    """What one entry of an axis is called: an axis of accelerators lists their types."""
+    return "accelerator type" if noun == "accelerator" else noun
+
+
 def prose(text: str) -> str:
     """Several lines of our own words, in which names may carry control characters."""
     return "\n".join(printable(line) for line in text.split("\n"))
