@@ -6,6 +6,10 @@ times theirs, its rate is the sum of theirs. For a concave U some optimum treats
     u_class(r) = u_i(r / m),   weight_class = m weight_i   (a minimum keeps its weight),
 
 and the solution of the class divides by m. Prices are those of the unmerged problem.
+
+For a minimum U = min u_i, u_i = slope_i r_i, jobs that differ in their slopes only can be merged as well: job i needs the
+rate z / slope_i, the class the sum of these, and each job's part of the class is its part of the need (``merge_needs``).
+Pooling their time is a relaxation; where no job's part exceeds its own time it is exact.
 """
 
 from __future__ import annotations
@@ -26,13 +30,18 @@ WORTH = 0.9  # merge only when the classes are fewer than this part of the jobs
 
 @dataclass(frozen=True, eq=False)
 class Merged:
-    """The smaller problem, and the way back: member (J,) class of each job, count (K,) jobs of each class."""
+    """The smaller problem, and the way back.
+
+    member: (J,) class of each job; count: (K,) jobs of each class; first: (K,) one of them; part: (J,) what each job has of
+    its class, 1 / count where all are alike.
+    """
 
     space: AllocationSpace
     utility: Utility
     member: IntArray
     count: FloatArray
     first: IntArray
+    part: FloatArray
 
     def like(self, table: FloatArray) -> AllocationSpace:
         """The classes' space with other rates (K, C) for one job of each class."""
@@ -41,15 +50,14 @@ class Merged:
         return replace(self.space, grid=replace(grid, table=table))
 
     def expand(self, x: FloatArray) -> FloatArray:
-        """x of the classes, shared equally among their jobs."""
-        per_job = x.reshape(len(self.count), -1) / self.count[:, None]
-        return per_job[self.member].ravel()
+        """x of the classes, shared among their jobs."""
+        return np.asarray((x.reshape(len(self.count), -1)[self.member] * self.part[:, None]).ravel())
 
     def expand_multipliers(self, found: Multipliers) -> Multipliers:
         """Multipliers of the classes as multipliers of the jobs."""
 
         def spread(values: FloatArray | None) -> FloatArray | None:
-            return None if values is None else (values / self.count)[self.member]
+            return None if values is None else values[self.member] * self.part
 
         time = None if found.time is None else found.time[self.member]
         floors = None if found.floors is None else found.floors[self.member]
@@ -82,22 +90,48 @@ def merge(
     if len(first) > WORTH * jobs and not always:
         return None
     count = np.bincount(member, minlength=len(first)).astype(np.float64)
-    classes = Labels.numbered("class ", len(first), "class")
-    small = AllocationSpace.from_grid(
-        classes,
-        space.resources,
-        space.capacity,
-        read_only(grid.table[first]),
-        grid.use[first],
-        grid.usable[first],
-        time=space.time[first] * count,
-    )
     weight = utility.weight[first] * (count if np.isfinite(utility.p) else 1.0)
     bend = None if utility.saturation is None else utility.saturation[first] / count
     merged = Utility(
         utility.p, utility.slope[first] / count, utility.offset[first], weight, utility.report, bend, utility.cap
     )
-    return Merged(small, merged, member, count, first)
+    return Merged(_smaller(space, first, member), merged, member, count, first, (1.0 / count)[member])
+
+
+def merge_needs(space: AllocationSpace, utility: Utility, apart: FloatArray) -> Merged:
+    """Jobs that differ in their slopes only, merged; jobs with different numbers ``apart`` (J,) are not.
+
+    For a minimum without offsets and saturation over a plain grid whose active jobs have slopes > 0.
+    """
+    grid, on = space.plain, utility.active
+    assert grid is not None
+    table = np.where(grid.usable, grid.table, -1.0)
+    first, member = identical_rows(np.column_stack([table, grid.use, space.time, on, apart]))
+    need = np.where(on, 1.0 / np.where(on, utility.slope, 1.0), 1.0)
+    total = np.bincount(member, weights=need, minlength=len(first))
+    count = np.bincount(member, minlength=len(first)).astype(np.float64)
+    merged = replace(
+        utility,
+        slope=np.where(on[first], 1.0 / total, 0.0),
+        offset=np.zeros(len(first)),
+        weight=on[first].astype(np.float64),
+    )
+    return Merged(_smaller(space, first, member), merged, member, count, first, need / total[member])
+
+
+def _smaller(space: AllocationSpace, first: IntArray, member: IntArray) -> AllocationSpace:
+    """The space of the classes, which pool their jobs' time."""
+    grid = space.plain
+    assert grid is not None
+    return AllocationSpace.from_grid(
+        Labels.numbered("class ", len(first), "class"),
+        space.resources,
+        space.capacity,
+        read_only(grid.table[first]),
+        grid.use[first],
+        grid.usable[first],
+        time=np.bincount(member, weights=space.time, minlength=len(first)).astype(np.float64),
+    )
 
 
 def identical_rows(table: FloatArray) -> tuple[IntArray, IntArray]:

@@ -17,6 +17,7 @@ from gavelopt.engine.floors import MATTERS, FloorRelaxations, Part
 from gavelopt.engine.problem import Problem
 from gavelopt.engine.registry import resolve
 from gavelopt.errors import InputError
+from gavelopt.model.constraints import joint_floor
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Policy
 
@@ -79,7 +80,7 @@ def diagnose_problem(problem: Problem, time_limit: float = 10.0) -> Diagnosis:
     """As ``diagnose``, for a problem that is already put together."""
     stuck = _stuck(problem)
     unit = problem.instance.throughputs.unit
-    floor = np.sum([f.floor for f in problem.floors], axis=0) if problem.floors else np.zeros(len(problem.space.jobs))
+    floor = joint_floor(problem.floors, len(problem.space.jobs))
     if not (floor > 0).any():
         return Diagnosis(not stuck, unit=unit, stuck=stuck)
     whole = FloorRelaxations(problem, floor)

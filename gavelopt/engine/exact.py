@@ -12,8 +12,8 @@ from gavelopt.engine.aggregate import Merged, merge
 from gavelopt.engine.backends import convex
 from gavelopt.engine.forms import Task, solve_form
 from gavelopt.engine.linear import tidy
+from gavelopt.engine.needs import exact_shared
 from gavelopt.engine.problem import Answer, Problem
-from gavelopt.engine.sharing import exact_shared
 from gavelopt.errors import UnknownName
 from gavelopt.model.constraints import RateFloor
 

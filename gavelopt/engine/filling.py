@@ -21,7 +21,7 @@ import numpy as np
 
 from gavelopt.engine.forms import Found, Task
 from gavelopt.engine.problem import Answer, OutOfTime
-from gavelopt.engine.sharing import Classes
+from gavelopt.engine.sharing import Classes, alike
 from gavelopt.judge.certify import Multipliers
 from gavelopt.judge.levels import SATURATED, Round, could_rise
 from gavelopt.model.arrays import BoolArray, FloatArray
@@ -50,7 +50,8 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, weights: Weights,
     apart: (J,) or (J, n) data in which jobs must agree to be merged (their entity, their place in a queue).
     """
     measure = Utility(-np.inf, 1.0 / reference, np.zeros(len(reference)), np.ones(len(reference)))
-    classes = Classes(replace(task, form=measure, floors=()), [reference, scale, apart])
+    measured = replace(task, form=measure, floors=())
+    classes = Classes(measured, alike(measured, [reference, scale, apart]))
     merged = classes.merged
     member, first = merged.member, merged.first
     per_level = reference[first] * merged.count

@@ -14,19 +14,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gavelopt.engine.backends import clarabel, convex, highs
+from gavelopt.engine.levels import Reached, highest_level, levels_rise
 from gavelopt.engine.linear import LinearProgram, linear_program, tidy
 from gavelopt.engine.problem import Infeasible
 from gavelopt.engine.response import response
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers, majorant, upper_bound
-from gavelopt.model.arrays import BoolArray, FloatArray
+from gavelopt.model.arrays import FloatArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
 SIMPLEX_ROWS = 300  # up to this many rows simplex is the fastest
 CONIC_ROUNDS = 5
-LEVEL_ROUNDS = 60
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,86 +110,17 @@ def _nothing(task: Task) -> Found:
 
 
 def _levels(task: Task, solver: str) -> Found:
-    """max min_i u_i with u_i = r / (b_i + a_i r): Newton's method on the level t.
+    """A minimum of saturated utilities: levels.py over the linear programs of this file."""
 
-    u_i(r) >= t needs r >= q_i(t) = t b_i / (1 - a_i t), so t is reachable where the linear program  max theta, r_i >=
-    theta q_i(t)  has theta >= 1. Its duals mu give  sum mu_i q_i(t') / q_i(t) <= theta  for every reachable t'; the root of
-    that convex increasing function is the next t. The iterates fall to the optimum from above, faster than linearly.
-    """
-    space, form = task.space, task.form
-    assert form.saturation is not None
-    on = form.active & (space.ceiling > 0)
-    if not on.any() or (form.active & ~on).any():
-        return _linear(replace(task, form=replace(form, saturation=None)), solver)
-    work, bend = 1.0 / form.slope[on], form.saturation[on] / form.slope[on]
-    top = form.per_job(space.ceiling)
-    level = min(float(top[on].min()), form.cap)
-    best: tuple[float, Found] | None = None
-    for rounds in range(1, LEVEL_ROUNDS + 1):
-        need = _needed(level, work, bend)
-        slope, weight = np.zeros(len(on)), np.zeros(len(on))
-        slope[on], weight[on] = 1.0 / need, 1.0
-        flat = Utility(-np.inf, slope, np.zeros(len(on)), weight)
+    def solve(flat: Utility) -> Reached[Found]:
         found = _linear(replace(task, form=flat), solver)
-        x = tidy(space, found.x)
-        value = form.value(space.rate(x))
-        proof = _level_proof(form, found.multipliers, need, on)
-        if best is None or value > best[0]:
-            best = (value, Found(x, proof, f"{found.how}, {rounds} level(s)"))
-        bound = upper_bound(space, form, proof, task.floors, task.measured)
-        if bound - value <= 0.01 * task.tolerance * bound or task.seconds_left == 0.0:
-            best = (value, Found(x, proof, f"{found.how}, {rounds} level(s)"))
-            break
-        level = _next_level(level, need, work, bend, found.multipliers, on, flat.value(space.rate(x)), value)
-    assert best is not None
-    return best[1]
+        found = replace(found, x=tidy(task.space, found.x))
+        return Reached(task.space.rate(found.x), found.multipliers, found)
 
-
-def _needed(level: float, work: FloatArray, bend: FloatArray) -> FloatArray:
-    """Rates at which every u_i reaches ``level``."""
-    return np.asarray(level * work / np.maximum(1.0 - bend * level, 1e-300))
-
-
-def _next_level(
-    level: float,
-    need: FloatArray,
-    work: FloatArray,
-    bend: FloatArray,
-    multipliers: Multipliers,
-    on: BoolArray,
-    theta: float,
-    low: float,
-) -> float:
-    """The root t' in [low, level] of  sum mu_i q_i(t') / q_i(t) = theta, by bisection."""
-    assert multipliers.emphasis is not None
-    mu = multipliers.emphasis[on]
-    mu = mu / mu.sum()
-    high = level
-    for _ in range(200):
-        middle = 0.5 * (low + high)
-        if float(mu @ (_needed(middle, work, bend) / need)) <= theta:
-            low = middle
-        else:
-            high = middle
-        if high - low <= 1e-16 * high:
-            break
-    return high
-
-
-def _level_proof(form: Utility, found: Multipliers, need: FloatArray, on: BoolArray) -> Multipliers:
-    """Duals of r_i / q_i >= theta as multipliers of min u_i: the tangents at q, in the scale that sums them to 1."""
-    assert found.emphasis is not None
-    assert found.prices is not None
-    assert form.saturation is not None
-    at = np.zeros(len(on))
-    at[on] = need
-    slope = form.slope / (1.0 + form.saturation * at) ** 2
-    emphasis = np.zeros(len(on))
-    emphasis[on] = found.emphasis[on] / need / slope[on]
-    total = emphasis.sum()
-    time = None if found.time is None else found.time / total
-    floors = None if found.floors is None else found.floors / total
-    return Multipliers(found.prices / total, emphasis / total, at, time, floors)
+    if not levels_rise(task.space, task.form):
+        return solve(replace(task.form, saturation=None)).answer
+    reached, proof, rounds = highest_level(task, solve)
+    return Found(reached.answer.x, proof, f"{reached.answer.how}, {rounds} level(s)")
 
 
 def _conic(task: Task, solver: str) -> Found:

@@ -18,7 +18,7 @@ from scipy import sparse
 
 from gavelopt.judge.certify import Multipliers
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
-from gavelopt.model.constraints import RateFloor
+from gavelopt.model.constraints import RateFloor, joint_floor
 from gavelopt.model.space import AllocationSpace, Sparse
 from gavelopt.model.utility import Utility
 
@@ -106,7 +106,7 @@ def linear_program(
         blocks["epigraph"] = slice(row, row + len(on))
         row += len(on)
     if floors:
-        floor = np.sum([f.floor for f in floors], axis=0)
+        floor = joint_floor(floors, jobs)
         # in units of the floor, but of no unit so small that a coefficient dwarfs all others
         size = np.maximum(floor, SMALLEST_FLOOR * (measured or space).ceiling)
         floor_size = np.where(size > 0, size, 1.0)

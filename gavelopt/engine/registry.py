@@ -11,6 +11,7 @@ from typing import Any
 from gavelopt.engine.exact import exact
 from gavelopt.engine.heuristics import equal_share, greedy
 from gavelopt.engine.partition import pop
+from gavelopt.engine.prices import fast, pays
 from gavelopt.errors import GavelOptError, InputError, UnknownName
 from gavelopt.model.policy import Method, Policy
 
@@ -18,6 +19,7 @@ GROUP = "gavelopt.policies"
 
 GENERIC = (
     Method("exact", exact, "exact", "the normal form given to HiGHS or Clarabel", ("solver", "aggregate")),
+    Method("fast", fast, "exact", "capacity prices, for very many jobs", ("threads", "aggregate"), pays=pays),
     Method("equal_share", equal_share, "heuristic", "equal shares with redistribution"),
     Method("greedy", greedy, "heuristic", "best gain per accelerator first", ("parcels",)),
     Method("pop", pop, "heuristic", "random parts solved exactly (POP)", ("parts", "backend", "workers")),

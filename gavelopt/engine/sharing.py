@@ -6,8 +6,8 @@ worth g of rates, the prices y of types and w of time, and list for every class 
 
     g_a rate_a + g_b rate_b - s y - w_a - w_b  > 0
 
-until what all unlisted pairs together could add is below the tolerance. The class columns are then dealt out to jobs: a
-class column at time x gives each of its m jobs x / m, in as few job pairs as the north-west corner rule needs.
+until what all unlisted pairs together could add is below the tolerance. The class columns are then dealt out to jobs
+(dealing.py).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gavelopt.engine.aggregate import Merged, merge
+from gavelopt.engine.dealing import Pairs, dealt
 from gavelopt.engine.forms import Found, Task, solve_form
 from gavelopt.engine.problem import Answer
 from gavelopt.judge.certify import majorant
@@ -27,9 +28,7 @@ from gavelopt.model.sharing import PairFamily
 from gavelopt.model.space import AllocationSpace, Shared
 from gavelopt.model.utility import Utility
 
-Pairs = tuple[IntArray, IntArray, IntArray]  # family entry, first job, second job
-
-LIST_ALL = 4000  # class pairs up to this number are all listed at once
+LIST_ALL = 12000  # class pairs up to this number are all listed at once
 PER_CLASS = 4  # columns that one class may bring in a round
 ROUNDS = 100
 
@@ -55,12 +54,9 @@ class ClassPairs:
 class Classes:
     """A task's jobs merged into classes, with the class pairs listed so far (none where nothing may be shared)."""
 
-    def __init__(self, task: Task, extra: Sequence[FloatArray] = ()) -> None:
-        family = task.space.family
-        alike = [*extra] if family is None else [*extra, family.kind.astype(np.float64)]
-        merged = merge(replace(task.space, family=None), task.form, alike, always=True)
-        assert merged is not None
-        self.task, self.merged, self.family = task, merged, family
+    def __init__(self, task: Task, merged: Merged) -> None:
+        self.task, self.merged, self.family = task, merged, task.space.family
+        family = self.family
         self.possible = [] if family is None else _possible(family, family.kind[merged.first], merged.count)
         self.all_listed = sum(len(a) * len(b) for a, b in self.possible) <= LIST_ALL
         self.columns = _all_pairs(self.possible, merged.count) if self.all_listed else _nothing()
@@ -122,7 +118,7 @@ class Classes:
 
     def dealt(self, x: FloatArray) -> tuple[FloatArray, Pairs | None]:
         """x of the classes as x of the jobs, with the job pairs that carry it."""
-        return _dealt(self.merged, self.columns, x)
+        return dealt(self.merged, self.columns.entry, self.columns.first, self.columns.second, x)
 
     def notes(self) -> list[str]:
         """What was merged and listed."""
@@ -135,10 +131,19 @@ class Classes:
         return words
 
 
-def exact_shared(task: Task, solver: str) -> Answer:
-    """Solve a task whose space has a family of pairs."""
-    classes = Classes(task, [floor.floor for floor in task.floors])
-    merged = classes.merged
+def alike(task: Task, extra: Sequence[FloatArray] = ()) -> Merged:
+    """Identical jobs merged, of one kind where the space has kinds; ``extra`` as in ``merge``."""
+    family = task.space.family
+    data = [*extra] if family is None else [*extra, family.kind.astype(np.float64)]
+    merged = merge(replace(task.space, family=None), task.form, data, always=True)
+    assert merged is not None
+    return merged
+
+
+def generated(task: Task, solver: str) -> Answer:
+    """Solve a task whose space has a family of pairs, over its identical jobs merged."""
+    merged = alike(task, [floor.floor for floor in task.floors])
+    classes = Classes(task, merged)
     floors = [RateFloor(floor.name, floor.floor[merged.first] * merged.count) for floor in task.floors]
     found = classes.solve(merged.utility, floors, solver)
     x, pairs = classes.dealt(found.x)
@@ -193,36 +198,3 @@ def _listed(space: AllocationSpace, family: PairFamily, columns: ClassPairs) -> 
         family.use[columns.entry],
     )
     return replace(space, shared=chosen)
-
-
-def _dealt(merged: Merged, columns: ClassPairs, x: FloatArray) -> tuple[FloatArray, Pairs | None]:
-    singles = merged.space.grid.table.size if merged.space.grid is not None else 0
-    alone = merged.expand(x[:singles])
-    order = np.argsort(merged.member, kind="stable")
-    jobs_of = np.split(order, np.cumsum(merged.count).astype(np.int64)[:-1])
-    entries, first, second, times = [], [], [], []
-    for position in np.flatnonzero(x[singles:] > 0.0):
-        a, b = jobs_of[columns.first[position]], jobs_of[columns.second[position]]
-        i, k, part = _ring(len(a)) if columns.first[position] == columns.second[position] else _corner(len(a), len(b))
-        entries.append(np.full(len(part), columns.entry[position]))
-        first.append(a[i])
-        second.append(b[k])
-        times.append(part * x[singles + position])
-    if not entries:
-        return alone, None
-    pairs = (np.concatenate(entries), np.concatenate(first), np.concatenate(second))
-    return np.append(alone, np.concatenate(times)), pairs
-
-
-def _corner(m: int, n: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """Pairs (i, k) and parts summing to 1 in which each of m has 1/m and each of n has 1/n: at most m + n - 1 of them."""
-    cuts = np.unique(np.append(np.arange(1, m) * n, np.arange(1, n) * m))  # in units of 1 / (m n)
-    edges = np.concatenate([[0], cuts, [m * n]])
-    start = edges[:-1]
-    return start // n, start // m, np.diff(edges) / (m * n)
-
-
-def _ring(m: int) -> tuple[IntArray, IntArray, FloatArray]:
-    """Ordered pairs of different jobs among m >= 2: each job is as long the first as the second."""
-    i = np.arange(m)
-    return i, (i + 1) % m, np.full(m, 1.0 / m)

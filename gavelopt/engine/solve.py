@@ -86,8 +86,12 @@ def plan_methods(problem: Problem, method: str) -> tuple[Sequence[Method], str]:
         fitting = [
             m
             for m in methods.values()
-            if m.guarantee == guarantee and (m.affordable is None or m.affordable(problem.instance))
+            if m.guarantee == guarantee and m.pays is None and (m.affordable is None or m.affordable(problem.instance))
         ]
+        for sooner in methods.values():
+            why = sooner.pays(problem) if sooner.pays is not None and sooner.guarantee == guarantee else None
+            if why is not None:
+                return [sooner, *fitting[:1]], why
         if fitting:
             return fitting[:1], reason
     return list(methods.values())[:1], "the policy's first method"

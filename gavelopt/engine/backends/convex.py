@@ -32,6 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "highs": {},
 }
 TIME_OPTION = {"clarabel": "time_limit", "scs": "time_limit_secs", "pdlp": "time_limit_sec", "glop": "time_limit_sec"}
+EXPONENTS = 10**6  # denominator to which the weights of a geometric mean are rounded: cvxpy builds it from square roots
 
 
 def run(problem: Any, solver: str, seconds: float) -> None:
@@ -167,7 +168,9 @@ class SymbolicView(View):
         if p == -np.inf:
             return self.cp.min(inner)
         if p == 0:
-            return self.cp.geo_mean(inner, list(share))
+            return self.cp.geo_mean(inner, list(share), max_denom=EXPONENTS)
+        if p == 1:  # not by pnorm, which calls it convex
+            return (share / share.sum()) @ inner
         return self.cp.pnorm(self.cp.multiply((share / share.sum()) ** (1.0 / p), inner), p)
 
 

@@ -60,6 +60,7 @@ class _Vars:
     PAIRS = (("x", "z"), ("e", "q"), ("f", "P"), ("g", "lam"))
 
 
+@np.errstate(divide="ignore", over="ignore", invalid="ignore")  # where rounding takes over, the search ends
 def interior(market: Market, tolerance: float = 1e-11, deadline: float = np.inf) -> Interior:
     """Solve the market until complementarity is ``tolerance`` of the worth of its capacity, or no step helps."""
     frame = _Frame(market)

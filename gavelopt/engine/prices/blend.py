@@ -68,7 +68,7 @@ class _Mixture:
 def blend(
     crowd: Crowd, price: FloatArray, level: float, box: FloatArray, goal: float, deadline: float, most: int
 ) -> Blend:
-    """Mix placements of a crowd with hulls, at prices within ``box`` of ``price``, until the gap is ``goal``.
+    """Mix placements of a crowd, at prices within ``box`` of ``price``, until the gap is ``goal``.
 
     most: placements to try. Raises OutOfTime, or SolverError with HiGHS's words.
     """
@@ -102,7 +102,12 @@ def blend(
 
 def _shares(crowd: Crowd, price: FloatArray, level: float) -> FloatArray:
     """(n, R) shares of the crowd's jobs at prices and a level."""
-    at, each = place(crowd.market, crowd.rows, price, level), np.arange(crowd.size)
+    each = np.arange(crowd.size)
+    if crowd.market.power == 1.0:
+        taken = np.zeros(crowd.size, dtype=np.uint8)
+        crowd.look(price, level, np.zeros_like(price), taken)
+        return np.asarray(np.eye(crowd.market.types + 1)[taken][:, :-1])
+    at = place(crowd.market, crowd.rows, price, level)
     shares = np.zeros((crowd.size, crowd.market.types + 1))
     shares[each, at.a] += 1.0 - at.share
     shares[each, at.b] += at.share
@@ -114,6 +119,9 @@ def _placed(crowd: Crowd, centre: FloatArray, price: FloatArray, level: float) -
     market = crowd.market
     look = crowd.look(price, level, np.zeros_like(price))
     left = float(crowd.capacity @ price) - float(price @ look.demand)
+    if market.power == 1.0:
+        value = look.total + float(price @ look.demand)  # less a constant, the worth of the background
+        return _Placed(price, look.demand, look.drift, 1.0, value, value + left)
     if market.power == -np.inf:
         bound = min(level + left / look.slope, market.ceiling) if look.slope > 0 else market.ceiling
         return _Placed(price, look.demand, look.drift, look.slope, 0.0, bound)

@@ -16,7 +16,6 @@ from numba import njit
 from gavelopt.engine.prices.block import COMPILED, NO_FLOATS
 from gavelopt.engine.prices.market import Market, in_parts
 from gavelopt.engine.prices.outcome import Proof
-from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers
 from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.space import AllocationSpace
@@ -35,24 +34,22 @@ class Built:
 
 
 def build(space: AllocationSpace, utility: Utility, threads: int) -> Built:
-    """The market. Raises SolverError for what prices do not solve: shared columns, or a utility that is not concave."""
+    """The market of a plain space and a concave utility (see ``unsuited``). Nobody runs on a type of which there is none."""
     grid = space.plain
-    if grid is None:
-        raise SolverError("prices solve allocations of one job a column; pairs of jobs share columns here")
-    if not utility.concave or (utility.saturation is not None and utility.p != -np.inf):
-        raise SolverError("prices solve power means with p <= 1")
-    if not len(space.capacity) or not (space.capacity > 0).all():
-        raise SolverError("prices need capacity above 0 of every type")
+    assert grid is not None
+    present = space.capacity > 0
+    usable = grid.usable if present.all() else grid.usable & present
+    capacity = np.where(present, space.capacity, 1.0)
     table = np.ascontiguousarray(grid.table)
-    top, misplaced = survey(table, np.ascontiguousarray(grid.usable), threads)
+    top, misplaced = survey(table, np.ascontiguousarray(usable), threads)
     if misplaced:
-        table = np.where(grid.usable, table, 0.0)
+        table = np.where(usable, table, 0.0)
         top = table.max(axis=1)
     on = utility.active & (top > 0) & (space.time > 0) & (utility.slope > 0)
     gain = np.where(on, utility.slope * space.time, 0.0)
     use = grid.use * space.time
     if utility.p == 1.0:
-        return Built(Market(table, gain * utility.weight, use, space.capacity, 1.0, threads=threads), 1.0, 0)
+        return Built(Market(table, gain * utility.weight, use, capacity, 1.0, threads=threads), 1.0, 0)
     dead = int((utility.active & ~on).sum())
     unit = _unit(utility, gain * top, on)
     gain /= unit
@@ -66,14 +63,12 @@ def build(space: AllocationSpace, utility: Utility, threads: int) -> Built:
         ceiling = min(float(u[on].min(initial=np.inf)), utility.cap / unit)
         bent = bend * 1.0 if len(bend) else bend
         return Built(
-            Market(
-                table, gain, use, space.capacity, -np.inf, offset=offset, bend=bent, ceiling=ceiling, threads=threads
-            ),
+            Market(table, gain, use, capacity, -np.inf, offset=offset, bend=bent, ceiling=ceiling, threads=threads),
             unit,
             dead,
         )
     weight = np.where(on, utility.weight, 0.0)
-    market = Market(table, gain, use, space.capacity, utility.p, weight=weight, offset=offset, threads=threads)
+    market = Market(table, gain, use, capacity, utility.p, weight=weight, offset=offset, threads=threads)
     return Built(market, unit, dead)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gavelopt.engine.prices.assemble import TYPE_BITS
 from gavelopt.engine.prices.choices import UNDECIDED
 from gavelopt.engine.prices.market import Background, Crowd, Look, MarkArray, look_at
 from gavelopt.model.arrays import FloatArray
-
-TYPE_BITS = UNDECIDED - 1
 
 
 def set_aside(crowd: Crowd, price: FloatArray, level: float, box: FloatArray) -> tuple[Look, Crowd, MarkArray]:

@@ -79,16 +79,19 @@ def solve_prices(
     enough: float = 1e-3,
     fewest: int = 0,
     finest: float = 1.0,
+    low: FloatArray | float = 0.0,
+    high: FloatArray | float = np.inf,
     looks: int = 40,
 ) -> Point:
     """Newton from (price, level) until the excess is ``enough`` of capacity at a bandwidth of at most ``finest``, or ``looks``
-    are used up. With finest 1 also where fewer than ``fewest`` moves are near. floor (R,): no price is taken for smaller."""
+    are used up. With finest 1 also where fewer than ``fewest`` moves are near. floor (R,): no price is taken for smaller.
+    Prices stay between low and high."""
     reach, taken = LONGEST, 1
     look = crowd.look(price, level, bandwidth * scale_of(crowd.market, price, floor))
     while True:
         grad, up = excess(crowd, look)
         scale = scale_of(crowd.market, price, floor)
-        step = newton_step(crowd, look, grad, price, scale, reach)
+        step = newton_step(crowd, look, grad, price, scale, reach, low, high)
         far = float(np.abs(step / scale).max(initial=0.0))
         residual = _residual(crowd, price, grad)
         sparse = look.events < fewest and bandwidth < WIDEST
@@ -114,7 +117,7 @@ def solve_prices(
         slope = float((grad + (1.0 - smoothed) * look.shift) @ step)
         part, bandwidth = 1.0, narrower
         while True:  # back along the step while it overshoots
-            trial, new_level = np.maximum(price + part * step, 0.0), level + part * up
+            trial, new_level = np.clip(price + part * step, low, high), level + part * up
             new = crowd.look(trial, new_level, bandwidth * scale_of(crowd.market, trial, floor))
             taken += 1
             ahead = float((excess(crowd, new)[0] + (1.0 - smoothed) * new.shift) @ step)
@@ -135,7 +138,14 @@ def _residual(crowd: Crowd, price: FloatArray, grad: FloatArray) -> float:
 
 
 def newton_step(
-    crowd: Crowd, look: Look, grad: FloatArray, price: FloatArray, scale: FloatArray, reach: float
+    crowd: Crowd,
+    look: Look,
+    grad: FloatArray,
+    price: FloatArray,
+    scale: FloatArray,
+    reach: float,
+    low: FloatArray | float = 0.0,
+    high: FloatArray | float = np.inf,
 ) -> FloatArray:
     """The step in prices, computed in relative prices so that types of any price level are alike."""
     matrix = look.jacobian * np.outer(scale, scale)
@@ -145,8 +155,8 @@ def newton_step(
         normal = crowd.market.capacity * scale
         size = float(normal @ normal)
         matrix += np.outer(normal, normal) * (1e3 * max(float(np.trace(matrix)), 1e-300) / size)
-    lower = np.maximum(-reach, -price / scale)
-    return np.asarray(least_in_box(grad * scale, matrix, lower, np.full(len(price), reach)) * scale)
+    lower, upper = np.maximum(-reach, (low - price) / scale), np.minimum(reach, (high - price) / scale)
+    return np.asarray(least_in_box(grad * scale, matrix, np.minimum(lower, 0.0), np.maximum(upper, 0.0)) * scale)
 
 
 def least_in_box(grad: FloatArray, matrix: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:

@@ -6,7 +6,7 @@
 3. Newton on that small crowd, which shrinks the same way; the jobs still near a tie go to the exact finish (``endings``).
 4. One pass at the resulting prices proves the bound; the plan has the value. Where the gap is still open the box was too
    narrow, or (where utilities bend) the background too far from linear: again from step 2, nearer by then.
-Where Newton's method does not clear a market of hulls, very many jobs move together at one price: that is left to ``blend``.
+Where Newton's method does not clear the market, very many jobs move together at one price: that is left to ``blended``.
 """
 
 from __future__ import annotations
@@ -17,23 +17,25 @@ from dataclasses import replace
 import numpy as np
 
 from gavelopt.engine.prices.crowd import set_aside
-from gavelopt.engine.prices.endings import Round, end, near_box
+from gavelopt.engine.prices.endings import Round, end, end_blended, near_box
 from gavelopt.engine.prices.market import Crowd, Market
 from gavelopt.engine.prices.newton import Point, scale_of, solve_prices
 from gavelopt.engine.prices.outcome import Outcome
-from gavelopt.engine.prices.start import Start, locate
+from gavelopt.engine.prices.start import FIRST_SAMPLE, LOWEST, Start, first_prices, locate, sampled
 from gavelopt.model.arrays import FloatArray
 
-ROUNDS = 8
+ROUNDS = 12
 TIED = 0.05  # of capacity: excess that Newton's method leaves only where very many jobs stand at one tie
 LINEAR = 1e-3  # relative change of prices over which bent utilities count as linear
 CURVED = 0.1  # of such a change: the error it leaves, at most
-AFTER_MISS = 0.3  # of a move out of the box: the half-width of the next box, at least
+EDGE, WIDER = 0.999, 2.0  # prices at the edge of their box: the next one is wider
+AGAIN = 0.3  # of the move of prices in a round that did not close the gap: the next box, at least
 SMALL = 2_000  # jobs: fewer are not worth setting aside
 SHRINKS = 0.7
 CLEARED = 1e-9  # of capacity, at which demand counts as cleared
 FINEST = 1e-5  # bandwidth to which the prices of a power mean are cleared before the finish
 FEW_LOOKS, MANY_LOOKS = 4, 40
+PLACEMENTS = 300  # of a blend of all jobs
 
 
 class Tied(Exception):
@@ -66,18 +68,18 @@ def _round(crowd: Crowd, at: Start, goal: float, deadline: float, last: bool) ->
     market = crowd.market
     look, few, mark = set_aside(crowd, at.price, at.level, at.box)
     point = _descend(few, at)
-    if market.power != 1.0 and not point.residual <= TIED:
+    if not point.residual <= TIED:
         raise Tied
     scale = scale_of(market, point.price, at.floor)
     moved = np.abs(point.price - at.price)
     relative = float((moved / scale).max())
     near = near_box(market, point, at.floor)
-    escaped = bool((moved > at.box).any())
+    escaped = bool((moved >= EDGE * at.box).any())
     if not last and (escaped or (market.power != 1.0 and relative > LINEAR)):
-        box = np.maximum(at.box, AFTER_MISS * moved) if escaped else CURVED * relative * scale
+        box = WIDER * at.box if escaped else CURVED * relative * scale
         return None, Start(point.price, point.level, np.maximum(box, near), at.floor)
     found = end(Round(crowd, few, look, at.box, mark, at.floor, goal, deadline), point)
-    box = 2.0 * np.maximum(np.maximum(moved, near), AFTER_MISS * relative * scale)
+    box = 2.0 * np.maximum(np.maximum(moved, near), AGAIN * relative * scale)
     return found, Start(point.price, point.level, box, at.floor)
 
 
@@ -87,11 +89,12 @@ def _descend(few: Crowd, at: Start) -> Point:
     bandwidth = float(np.clip((at.box / scale_of(market, at.price, at.floor)).max(), CLEARED, 0.3))
     finest = 1.0 if market.power in (1.0, -np.inf) else max(FINEST, 0.01 * bandwidth)
     price, level, looks = at.price, at.level, FEW_LOOKS
+    low, high = np.maximum(at.price - at.box, 0.0), at.price + at.box
     while True:
         looks = MANY_LOOKS if few.size <= SMALL else looks
         point = solve_prices(
             few, price, level, at.floor,
-            bandwidth=bandwidth, enough=CLEARED, fewest=4 * market.types, finest=finest, looks=looks,
+            bandwidth=bandwidth, enough=CLEARED, fewest=4 * market.types, finest=finest, looks=looks, low=low, high=high,
         )  # fmt: skip
         if point.looks < looks or looks == MANY_LOOKS:
             return point
@@ -101,6 +104,18 @@ def _descend(few: Crowd, at: Start) -> Point:
             looks = MANY_LOOKS
         else:
             few = fewer
+
+
+def blended(market: Market, goal: float, *, seed: int = 0, deadline: float = np.inf) -> Outcome:
+    """Solve the market by a blend of placements at any prices, from those of a small sample on. Raises as HiGHS does."""
+    crowd = Crowd(market, market.capacity)
+    price, level = first_prices(sampled(market, FIRST_SAMPLE, np.random.default_rng(seed)))
+    mark = np.zeros(market.jobs, dtype=np.uint8)
+    look = crowd.look(price, level, np.zeros_like(price), mark)
+    anywhere = np.full(market.types, np.inf)
+    return end_blended(
+        Round(crowd, crowd, look, anywhere, mark, LOWEST * price, goal, deadline), price, level, PLACEMENTS
+    )
 
 
 def box_around(market: Market, price: FloatArray, level: float, relative: float) -> Start:

@@ -7,7 +7,7 @@
 
 Each is tried where the one before has not closed the gap; power means of few kinds of jobs begin with the interior point.
 
-Jobs that are alike are merged first. A sum or a minimum over a handful of kinds is one small linear program, solved as such.
+Jobs that are alike are merged first. A handful of kinds is one small program, solved as such.
 """
 
 from __future__ import annotations
@@ -19,35 +19,29 @@ import numpy as np
 from gavelopt.engine.aggregate import Merged, merge
 from gavelopt.engine.exact import exact
 from gavelopt.engine.prices.barrier import interior, outcome_of
-from gavelopt.engine.prices.blend import blend
 from gavelopt.engine.prices.build import Built, build, multipliers
-from gavelopt.engine.prices.endings import graded
-from gavelopt.engine.prices.market import Crowd, Market, available_threads
+from gavelopt.engine.prices.market import Market, available_threads
 from gavelopt.engine.prices.outcome import Outcome
-from gavelopt.engine.prices.search import box_around, search
-from gavelopt.engine.prices.start import FIRST_SAMPLE, first_prices, sampled
+from gavelopt.engine.prices.search import blended, box_around, search
 from gavelopt.engine.problem import Answer, OutOfTime, Problem
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers
 from gavelopt.model.arrays import IntArray
 
-HANDFUL = 300  # kinds: below, HiGHS needs no help with a linear program
+HANDFUL = 300  # kinds: up to so many, no solver needs help
 FEW = 2_000  # kinds: below, single ones are so heavy that a search for prices often needs the interior point in the end
 SUM_GOAL = 1e-9  # a sum ends in an exact vertex, so the goal costs nothing
-BLENDED, PLACEMENTS = 0.2, 300  # of the goal; placements of the bundle method
 INSIDE_BOX = 1e-4  # relative: how far the exact prices lie from those of the interior point, at most
 
 
-def fast(problem: Problem, threads: int = 0, aggregate: bool = True) -> Answer:
+def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) -> Answer:
     """Solve by capacity prices. threads: cores to use, 0 for all that this process may; aggregate: merge jobs that are alike.
 
-    Raises SolverError where prices do not apply: no normal form, rate floors, shared columns.
+    What prices do not solve (no normal form, rate floors, shared columns) goes to the exact method, and the notes say so.
     """
-    utility = problem.utility
-    if utility is None:
-        raise SolverError("prices need a policy whose objective is a power mean of rates")
-    if problem.floors:
-        raise SolverError("prices do not solve rate floors")
+    utility, why = problem.utility, unsuited(problem)
+    if utility is None or why is not None:
+        return _exactly(problem, aggregate, why or "")
     cores = threads or available_threads()
     merged = merge(problem.space, utility) if aggregate else None
     space, form = (merged.space, merged.utility) if merged else (problem.space, utility)
@@ -56,15 +50,12 @@ def fast(problem: Problem, threads: int = 0, aggregate: bool = True) -> Answer:
     if not (built.market.gain > 0).any():
         idle = Multipliers(np.zeros(len(space.capacity)))
         return Answer(np.zeros(problem.space.size), idle, notes=(*notes, "no job can run"))
-    if built.market.jobs <= HANDFUL and form.p in (1.0, -np.inf):
-        answer = exact(problem)
-        return replace(answer, notes=("so few kinds of jobs are one linear program", *answer.notes))
+    if built.market.jobs <= HANDFUL:
+        return _exactly(problem, aggregate, "so few kinds of jobs are one small program")
     found, how = solve_market(built, problem)
     if found is None or (found.gap(built.market) > problem.tolerance and not built.dead):
-        answer = exact(problem)
         reached = "" if found is None else f"; they had closed the gap to {found.gap(built.market):.2g}"
-        notes.append(f"prices did not reach the tolerance{reached}: solved by the exact method")
-        return replace(answer, notes=(*notes, *answer.notes), details={"engine": "exact"})
+        return _exactly(problem, aggregate, f"prices did not reach the tolerance{reached}", *notes)
     x = found.plan.dense(problem.space.time, len(space.capacity), _member(merged), cores)
     proof = multipliers(built, form, found.proof)
     details = {"engine": how, "rounds": found.rounds, "open_jobs": found.open_jobs}
@@ -72,14 +63,30 @@ def fast(problem: Problem, threads: int = 0, aggregate: bool = True) -> Answer:
     return Answer(x, merged.expand_multipliers(proof) if merged else proof, notes=(*notes, words), details=details)
 
 
+def unsuited(problem: Problem) -> str | None:
+    """Why prices do not solve this, or None where they do."""
+    utility = problem.utility
+    if utility is None or not utility.concave or (utility.saturation is not None and utility.p != -np.inf):
+        return "prices need a policy whose objective is a power mean of rates with p <= 1"
+    if problem.floors:
+        return "prices do not solve rate floors"
+    if problem.space.plain is None:
+        return "prices solve allocations of one job a column; pairs of jobs share columns here"
+    return None
+
+
+def _exactly(problem: Problem, aggregate: bool, *why: str) -> Answer:
+    """The answer of the exact method, with the reason for it in the notes."""
+    answer = exact(problem, aggregate=aggregate)
+    return replace(answer, notes=(*why, "by the exact method", *answer.notes), details={"engine": "exact"})
+
+
 def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
     """The best outcome within the deadline, and the engine that found it."""
     market = built.market
     goal = min(problem.tolerance, SUM_GOAL) if market.power == 1.0 else 0.5 * problem.tolerance
     engines = [_prices, _bundle, _interior]
-    if market.power == 1.0:
-        engines = [_prices, _interior]
-    elif market.power != -np.inf and market.jobs <= FEW:
+    if market.power not in (1.0, -np.inf) and market.jobs <= FEW:
         engines = [_interior, _bundle]
     best: Outcome | None = None
     name = ""
@@ -103,10 +110,7 @@ def _prices(market: Market, goal: float, problem: Problem) -> Outcome | None:
 
 
 def _bundle(market: Market, goal: float, problem: Problem) -> Outcome:
-    everyone, anywhere = Crowd(market, market.capacity), np.full(market.types, np.inf)
-    price, level = first_prices(sampled(market, FIRST_SAMPLE, np.random.default_rng(problem.seed)))
-    mixed = blend(everyone, price, level, anywhere, BLENDED * goal, problem.deadline, PLACEMENTS)
-    return graded(market, everyone.listed(), mixed.own, mixed.price, mixed.level)
+    return blended(market, goal, seed=problem.seed, deadline=problem.deadline)
 
 
 def _interior(market: Market, goal: float, problem: Problem) -> Outcome | None:
