@@ -53,15 +53,15 @@ def main() -> None:
         found = simulate(
             cluster, jobs, trace["time"], [curves[app] for app in trace["application"]], PolluxFitness(), method=method
         )
-        done = found.completion_s
+        done = found.jct_s
         table.add_row(
             method,
             f"{np.nanmean(done):,.0f} s",
             f"{np.nanpercentile(done, 99):,.0f} s",
             f"{np.nanmax(found.finish_s):,.0f} s",
-            f"{found.restarts.mean():.1f}",
-            str(found.rounds),
-            f"{found.planning_s:.1f} s",
+            f"{found.preemptions.mean():.1f}",
+            str(found.solves),
+            f"{found.solve_s:.1f} s",
             f"{np.nanmax(found.gaps):.1e}",
         )
     Console(width=120).print(table)

@@ -39,6 +39,7 @@ from gavelopt.model.cluster import Cluster
 from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.elastic import ElasticInstance, in_configuration
 from gavelopt.model.elastic_jobs import ElasticJobs
+from gavelopt.model.elastic_trace import ElasticTrace, TrainingCurve
 from gavelopt.model.instance import Entity, Instance
 from gavelopt.model.jobs import JobSet
 from gavelopt.model.latency import BatchProfile, LatencyCurve
@@ -76,6 +77,7 @@ from gavelopt.model.view import NumericView, View, known_costs
 from gavelopt.replay.check import check_replay
 from gavelopt.replay.discipline import Discipline
 from gavelopt.replay.duty_cycles import PackingReport, serve_packing
+from gavelopt.replay.elastic import ElasticReplay
 from gavelopt.replay.request_trace import RequestTrace
 from gavelopt.replay.requests import (
     dealt,
@@ -117,6 +119,8 @@ __all__ = [
     "DutyCycle",
     "ElasticInstance",
     "ElasticJobs",
+    "ElasticReplay",
+    "ElasticTrace",
     "Entity",
     "Explanation",
     "FloatArray",
@@ -170,6 +174,7 @@ __all__ = [
     "ThroughputProfiles",
     "ThroughputTable",
     "TraceGenerator",
+    "TrainingCurve",
     "UnknownName",
     "Utility",
     "View",

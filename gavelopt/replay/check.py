@@ -48,7 +48,7 @@ def _capacity(replay: Replay) -> Check:
     log, count = replay.log, whole_accelerators(replay.instance)
     count_of = replay.instance.cluster.count if replay.mode == "fluid" else count
     worst, where = 0.0, None
-    used = log.accelerators_held(replay.instance.jobs.scale_factor)
+    used = log.accelerators_held
     for kind, name in enumerate(replay.instance.cluster.accelerators):
         mine = log.accelerator == kind
         over = _peak(log.start_s[mine], log.end_s[mine], used[mine]) - count_of[kind]

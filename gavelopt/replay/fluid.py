@@ -43,7 +43,7 @@ def replay_fluid(instance: Instance, granting: Granting, min_resolve_s: float) -
         if not np.isfinite(ahead):
             break  # nothing present can run and nobody comes
         passed = ahead - now
-        pieces.append(_segments(grant, now, ahead))
+        pieces.append(_segments(grant, jobs.scale_factor, now, ahead))
         np.add.at(promised, grant.members[:, 0], grant.time * passed)
         paired = grant.members[:, 1] >= 0
         np.add.at(promised, grant.members[paired, 1], grant.time[paired] * passed)
@@ -90,7 +90,7 @@ def _next(
     return ahead
 
 
-def _segments(grant: Grant, start: float, end: float) -> dict[str, FloatArray]:
+def _segments(grant: Grant, scale: IntArray, start: float, end: float) -> dict[str, FloatArray]:
     """The columns of the log for one interval; a pair gives a segment to each of its members."""
     found = []
     for side in (0, 1):
@@ -101,6 +101,7 @@ def _segments(grant: Grant, start: float, end: float) -> dict[str, FloatArray]:
                 [
                     grant.members[row, side],
                     kind,
+                    scale[grant.members[row, side]],
                     grant.members[row, 1 - side],
                     np.full(len(row), start),
                     np.full(len(row), end),
@@ -110,7 +111,9 @@ def _segments(grant: Grant, start: float, end: float) -> dict[str, FloatArray]:
             )
         )
     columns = np.vstack(found).T
-    return dict(zip(("job", "accelerator", "partner", "start_s", "end_s", "share", "steps"), columns, strict=True))
+    return dict(
+        zip(("job", "accelerator", "gang", "partner", "start_s", "end_s", "share", "steps"), columns, strict=True)
+    )
 
 
 def _empty() -> Log:

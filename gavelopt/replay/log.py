@@ -15,13 +15,14 @@ from gavelopt.model.arrays import FloatArray, IntArray
 class Log:
     """S segments in columns, by start time; all (S,).
 
-    job: position of the job; accelerator: position of the type; partner: the job that shares the accelerators of the gang,
-    -1 for none; start_s, end_s; share: part of that time that the job held them (1, less only in fluid mode); steps: made;
-    restart_s: seconds of it spent on restarting.
+    job: position of the job; accelerator: position of the type; gang: how many of that type; partner: the job that shares
+    them, -1 for none; start_s, end_s; share: part of that time that the job held them (1, less only in fluid mode);
+    steps: made; restart_s: seconds of it spent on restarting.
     """
 
     job: IntArray
     accelerator: IntArray
+    gang: IntArray
     partner: IntArray
     start_s: FloatArray
     end_s: FloatArray
@@ -37,16 +38,22 @@ class Log:
         """(S,) seconds for which each job held its gang."""
         return np.asarray((self.end_s - self.start_s) * self.share)
 
-    def accelerators_held(self, scale: IntArray) -> FloatArray:
+    @cached_property
+    def accelerators_held(self) -> FloatArray:
         """(S,) accelerators held on average; two jobs that share a gang count for half of it each."""
-        return np.asarray(scale[self.job] * self.share * np.where(self.partner >= 0, 0.5, 1.0))
+        return np.asarray(self.gang * self.share * np.where(self.partner >= 0, 0.5, 1.0))
 
     @classmethod
     def of(cls, **columns: object) -> Log:
-        """A log from columns in any order of time; ``partner`` is -1, ``share`` 1 and ``restart_s`` 0 unless given."""
+        """A log from columns in any order of time; unless given, gang is 1, partner -1, share 1 and restart_s 0."""
         count = len(np.asarray(columns["job"]))
-        usual = {"partner": np.full(count, -1), "share": np.ones(count), "restart_s": np.zeros(count)}
-        whole = ("job", "accelerator", "partner")
+        usual = {
+            "gang": np.ones(count),
+            "partner": np.full(count, -1),
+            "share": np.ones(count),
+            "restart_s": np.zeros(count),
+        }
+        whole = ("job", "accelerator", "gang", "partner")
         made: dict[str, Any] = {
             field.name: np.asarray(
                 columns.get(field.name, usual.get(field.name)), dtype=np.int64 if field.name in whole else np.float64

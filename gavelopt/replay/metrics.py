@@ -1,4 +1,4 @@
-"""What follows from a replay's log: utilisation, cost, fairness, deadlines, one row a job."""
+"""What follows from a replay's log: utilisation, fairness, deadlines, figures, one row a job."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from gavelopt.replay.result import Replay
+    from gavelopt.replay.timeline import Timeline
 
 
 def ideal_seconds(instance: Instance) -> FloatArray:
@@ -53,19 +54,18 @@ def mean_present(arrival: FloatArray, finish: FloatArray) -> FloatArray:
     return np.divide(inside, stay, out=np.where(np.isnan(finish), np.nan, 1.0), where=stay > 0)
 
 
-def usage_over_time(replay: Replay, bins: int) -> tuple[FloatArray, FloatArray]:
+def usage_over_time(replay: Timeline, bins: int) -> tuple[FloatArray, FloatArray]:
     """(edges (bins + 1,), share in use (bins, R)): exact means over each bin, from the integral of what is held."""
-    log, count = replay.log, replay.instance.cluster.count
-    start = float(replay.instance.jobs.arrival_s.min(initial=np.inf))
+    log, count = replay.log, replay.cluster.count
+    start = float(replay.arrival_s.min(initial=np.inf))
     end = float(log.end_s.max(initial=start))
     if not np.isfinite(start) or end <= start:
         return np.zeros(bins + 1), np.full((bins, len(count)), np.nan)
     edges = np.linspace(start, end, bins + 1)
-    used = log.accelerators_held(replay.instance.jobs.scale_factor)
     share = np.full((bins, len(count)), np.nan)
     for kind in np.flatnonzero(count > 0):
         mine = log.accelerator == kind
-        held = _integral(log.start_s[mine], log.end_s[mine], used[mine], edges)
+        held = _integral(log.start_s[mine], log.end_s[mine], log.accelerators_held[mine], edges)
         share[:, kind] = np.diff(held) / np.diff(edges) / count[kind]
     return edges, share
 
@@ -82,16 +82,6 @@ def _integral(start: FloatArray, end: FloatArray, height: FloatArray, at: FloatA
     return np.asarray(np.interp(at, time, area))
 
 
-def cost(replay: Replay) -> float | None:
-    """Sum over the segments of accelerators x hours x price."""
-    prices = replay.instance.cluster.cost_per_hour
-    if prices is None or np.isnan(prices[replay.log.accelerator]).any():
-        return None
-    log = replay.log
-    hours = log.accelerators_held(replay.instance.jobs.scale_factor) * (log.end_s - log.start_s) / 3600.0
-    return float(hours @ prices[log.accelerator])
-
-
 def late(replay: Replay) -> Any:
     """(J,) deadline before the finish; a job that never finished is late if it has a deadline."""
     deadline = replay.instance.jobs.deadline_s
@@ -101,12 +91,10 @@ def late(replay: Replay) -> Any:
     return ~np.isnan(deadline) & ~(replay.finish_s <= deadline + slack)
 
 
-def summary(replay: Replay) -> dict[str, Any]:
-    """The figures of a replay; NaN where there is nothing to take them of."""
+def timeline_summary(replay: Timeline) -> dict[str, Any]:
+    """The figures that every replay of jobs has; NaN where there is nothing to take them of."""
     p50, p90, p99 = (float(value) for value in replay.percentile([50, 90, 99]))
-    done, rho = replay.finished, replay.rho[replay.finished]
-    rho = rho[~np.isnan(rho)]
-    names = replay.instance.cluster.accelerators
+    done = replay.finished
     return {
         "scheduler": replay.scheduler,
         "mode": replay.mode,
@@ -118,41 +106,43 @@ def summary(replay: Replay) -> dict[str, Any]:
         "p99_jct_s": p99,
         "mean_queueing_s": float(replay.queueing_s[done].mean()) if done.any() else float("nan"),
         "makespan_s": replay.makespan_s,
-        "mean_rho": float(rho.mean()) if len(rho) else float("nan"),
-        "worst_rho": float(rho.max()) if len(rho) else float("nan"),
         "preemptions": int(replay.preemptions.sum()),
-        "utilization": dict(zip(names, replay.utilization.tolist(), strict=True)),
+        "utilization": dict(zip(replay.cluster.accelerators, replay.utilization.tolist(), strict=True)),
         "cost": replay.cost,
-        "slo_violations": replay.slo_violations,
-        "leases_kept": replay.kept / replay.renewable if replay.renewable else None,
         "solves": replay.solves,
         "solve_s": replay.solve_s,
         "seconds": replay.seconds,
     }
 
 
-def job_frame(replay: Replay) -> pd.DataFrame:
-    """See ``Replay.to_frame``."""
+def summary(replay: Replay) -> dict[str, Any]:
+    """The same, and what only rigid training jobs have."""
+    rho = replay.rho[replay.finished & ~np.isnan(replay.rho)]
+    return timeline_summary(replay) | {
+        "mean_rho": float(rho.mean()) if len(rho) else float("nan"),
+        "worst_rho": float(rho.max()) if len(rho) else float("nan"),
+        "slo_violations": replay.slo_violations,
+        "leases_kept": replay.kept / replay.renewable if replay.renewable else None,
+    }
+
+
+def job_frame(replay: Timeline) -> pd.DataFrame:
+    """One row a job: times, JCT, queueing delay, preemptions, seconds on each type."""
     import pandas as pd
 
-    jobs, log = replay.instance.jobs, replay.log
+    log = replay.log
     frame = pd.DataFrame(
         {
-            "arrival_s": jobs.arrival_s,
+            "arrival_s": replay.arrival_s,
             "start_s": replay.start_s,
             "finish_s": replay.finish_s,
             "jct_s": replay.jct_s,
             "queueing_s": replay.queueing_s,
-            "ideal_s": replay.ideal_s,
-            "rho": replay.rho,
             "preemptions": replay.preemptions,
-            "late": replay.late,
         },
-        index=pd.Index(list(jobs.names), name="job"),
+        index=pd.Index(list(replay.names), name="job"),
     )
-    if replay.deviation_s is not None:
-        frame["deviation_s"] = replay.deviation_s
-    for kind, name in enumerate(replay.instance.cluster.accelerators):
+    for kind, name in enumerate(replay.cluster.accelerators):
         mine = log.accelerator == kind
-        frame[f"{name}_s"] = np.bincount(log.job[mine], weights=log.held_s[mine], minlength=len(jobs))
+        frame[f"{name}_s"] = np.bincount(log.job[mine], weights=log.held_s[mine], minlength=len(frame))
     return frame

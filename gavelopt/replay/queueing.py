@@ -65,9 +65,8 @@ def replay_queue(instance: Instance, chosen: Discipline, restart_s: float) -> Ou
     rows = kernel.run_queue(order[able[order]], trace, rule, state) if able.any() else np.empty((0, kernel.FIELDS))
     done_at_once = jobs.steps == 0
     finish = np.where(done_at_once, jobs.arrival_s, state.finish)
-    log = Log.of(
-        **dict(zip(("job", "accelerator", "start_s", "end_s", "steps", "restart_s"), rows.T, strict=True)),
-    )
+    columns = dict(zip(("job", "accelerator", "start_s", "end_s", "steps", "restart_s"), rows.T, strict=True))
+    log = Log.of(**columns, gang=jobs.scale_factor[rows[:, 0].astype(np.int64)])
     return Outcome(
         finish,
         np.where(done_at_once, jobs.arrival_s, state.first),

@@ -68,11 +68,11 @@ class Seats:
         self.rows += [row for row in zip(*(c.tolist() for c in columns), strict=True) if row[4] > row[3]]
         self.type[jobs], self.partner[jobs] = -1, -1
 
-    def log(self) -> Log:
-        """All closed segments."""
+    def log(self, scale: IntArray) -> Log:
+        """All closed segments of jobs with these scale factors."""
         names = ("job", "accelerator", "partner", "start_s", "end_s", "steps", "restart_s")
         table = np.array(self.rows, dtype=np.float64).reshape(-1, len(names))
-        return Log.of(**dict(zip(names, table.T, strict=True)))
+        return Log.of(**dict(zip(names, table.T, strict=True)), gang=scale[table[:, 0].astype(np.int64)])
 
 
 class Rounds:
@@ -132,7 +132,7 @@ class Rounds:
             "solves": self.granting.solves,
             "solve_s": self.granting.seconds,
         }
-        return Outcome(self.finish, self.start, self.preemptions, self.seats.log(), further)
+        return Outcome(self.finish, self.start, self.preemptions, self.seats.log(self.scale), further)
 
     def _patched(self, grant: Grant, clock: FloatArray, active: IntArray) -> tuple[Grant, FloatArray]:
         """The grant for changed jobs until the next solve: those who left are dropped, newcomers have no claim."""

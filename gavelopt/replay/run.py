@@ -1,153 +1,137 @@
-"""replay: one door for every scheduler."""
+"""replay: one door for every scheduler and every kind of work, on one clock."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from dataclasses import replace
+from typing import Any, overload
 
-import numpy as np
-
-from gavelopt.engine.registry import found, resolve
-from gavelopt.errors import InputError, UnknownName
+from gavelopt.engine.registry import resolve
+from gavelopt.engine.solve import solve
+from gavelopt.errors import GavelOptError, InputError
+from gavelopt.model.elastic_trace import ElasticTrace
 from gavelopt.model.instance import Instance
+from gavelopt.model.placement import Placement, PlacementInstance, PlacementSchedule, Plan
 from gavelopt.model.policy import Policy
-from gavelopt.replay.discipline import Discipline, discipline, schedulers
-from gavelopt.replay.queueing import Outcome, replay_queue, runnable
+from gavelopt.replay.discipline import Discipline
+from gavelopt.replay.elastic import ElasticReplay, replay_elastic
 from gavelopt.replay.result import Replay
+from gavelopt.replay.serving import ServingReport, simulate_serving
+from gavelopt.replay.training import Clock, replay_training
 
-MODES = ("events", "rounds", "fluid")
+KINDS = ("training", "elastic_trace", "placement")
+INSTEAD = {
+    "elastic": "ElasticTrace(cluster, jobs, arrival_s, curves) says when jobs arrive and what they learn",
+    "packing": "gavelopt.serve_packing replays a packing plan over requests",
+}
 
 
+@overload
+def replay(instance: Instance, scheduler: str | Discipline | Policy, **further: Any) -> Replay: ...
+@overload
+def replay(instance: ElasticTrace, scheduler: str | Policy, **further: Any) -> ElasticReplay: ...
+@overload
+def replay(instance: PlacementInstance, scheduler: str | Policy | Plan, **further: Any) -> ServingReport: ...
 def replay(
-    instance: Instance,
-    scheduler: str | Discipline | Policy,
+    instance: Instance | ElasticTrace | PlacementInstance,
+    scheduler: str | Discipline | Policy | Plan,
     *,
     mode: str | None = None,
-    round_s: float = 360.0,
-    restart_s: float = 0.0,
+    round_s: float | None = None,
+    restart_s: float | None = None,
     min_resolve_s: float = 0.0,
     method: str = "auto",
     seed: int = 0,
     **options: Any,
-) -> Replay:
-    """Replay a trace under a scheduler until every job is done.
+) -> Replay | ElasticReplay | ServingReport:
+    """Replay a trace under a scheduler until all work is done.
 
     Args:
-        instance: its jobs are the trace: arrival_s, steps (all known), scale_factor, weight, deadline_s (on the clock of the
-            trace); its table says how fast they run.
+        instance: what arrives. Training: its jobs are the trace: arrival_s, steps (all known), scale_factor, weight,
+            deadline_s (on the clock of the trace); its table says how fast they run. An ElasticTrace: jobs that learn, under
+            a policy of the kind elastic. A PlacementInstance: its requests, under a policy of the kind placement, or under
+            a plan that exists.
         scheduler: a queue discipline ("fcfs", "srtf", ...; they go before policies of the same name) or a policy
             ("max_min", "makespan", ...), by name or as an object.
-        mode: "events" for disciplines (the only one they have); for policies "rounds" (Gavel's mechanism, the default; see
-            ``rounds.py``) or "fluid" (X granted as fractions until the next event; no restart cost, no gang needs a hole).
-        round_s: length of a round.
-        restart_s: seconds without progress when a job that ran before starts again or moves to another type.
+        mode: "events" for disciplines and requests (the only one they have); for policies "rounds" (Gavel's mechanism, the
+            default; see ``rounds.py``) or "fluid" (X granted as fractions until the next event; no restart cost, no gang
+            needs a hole); "rounds" for elastic jobs.
+        round_s: length of a round; 360 for training, 60 (the time between two plans) for elastic jobs.
+        restart_s: seconds without progress when a job that ran before starts again or moves to another type (elastic: to
+            other GPUs). Default 0; of elastic jobs their own.
         min_resolve_s: least time between two solves of the policy; arrivals in between run on what is left over. Gavel's
             simulator has 1920 s; 0 solves at every arrival and completion (in rounds: at the next round).
         method: of the policy.
         seed: of every random choice.
-        options: parameters of the discipline or the policy.
+        options: parameters of the discipline, the policy or its method; for elastic jobs also explore and horizon_s.
 
     Raises:
         InputError: an unknown scheduler, mode or option; a job whose steps are unknown; no restart cost in fluid mode.
         GavelOptError: the policy has no feasible allocation at some event; the time is named.
     """
-    _check(instance, round_s, restart_s, min_resolve_s)
-    began = time.perf_counter()
-    chosen, left = _scheduler(scheduler, options)
-    mode = mode or ("events" if isinstance(chosen, Discipline) else "rounds")
-    _check_mode(mode, chosen, restart_s)
-    if isinstance(chosen, Discipline):
-        outcome = replay_queue(instance, chosen, restart_s)
-    else:
-        outcome = _replay_policy(instance, chosen, mode, round_s, restart_s, min_resolve_s, method, seed, left)
-    return Replay(
-        instance,
-        chosen.describe(),
-        mode,
-        outcome.finish_s,
-        outcome.start_s,
-        outcome.preemptions,
-        outcome.log,
-        round_s=round_s if mode == "rounds" else None,
-        restart_s=restart_s,
-        seed=seed,
-        seconds=time.perf_counter() - began,
-        warnings=_warnings(instance),
-        **outcome.further,
+    kind = getattr(instance, "kind", None)
+    if kind == "placement":
+        _refuse(mode, "events", {"round_s": round_s, "restart_s": restart_s, "min_resolve_s": min_resolve_s or None})
+        return _replay_serving(instance, scheduler, method, seed, options)
+    clock = Clock(
+        round_s=(60.0 if kind == "elastic_trace" else 360.0) if round_s is None else round_s,
+        restart_s=restart_s or 0.0,
+        min_resolve_s=min_resolve_s,
     )
-
-
-def _replay_policy(
-    instance: Instance,
-    policy: Policy,
-    mode: str,
-    round_s: float,
-    restart_s: float,
-    min_resolve_s: float,
-    method: str,
-    seed: int,
-    options: dict[str, Any],
-) -> Outcome:
-    from gavelopt.replay.fluid import replay_fluid
-    from gavelopt.replay.granting import Granting
-    from gavelopt.replay.rounds import replay_rounds
-
-    granting = Granting(instance, policy, method, seed, options)
-    if mode == "fluid":
-        return replay_fluid(instance, granting, min_resolve_s)
-    return replay_rounds(instance, granting, round_s, restart_s, min_resolve_s)
-
-
-def _scheduler(
-    scheduler: str | Discipline | Policy, options: dict[str, Any]
-) -> tuple[Discipline | Policy, dict[str, Any]]:
-    """The scheduler object, and the options that belong to a policy's method."""
-    if isinstance(scheduler, Discipline):
-        if options:
-            raise InputError("options of a Discipline object", seen=", ".join(options), fix="set them on the object")
-        return scheduler, {}
-    if isinstance(scheduler, Policy):
-        return resolve(scheduler, options)
-    if scheduler in schedulers():
-        return discipline(scheduler, options), {}
-    if scheduler not in found():
-        raise UnknownName.among("scheduler", scheduler, [*schedulers(), *found()])
-    return resolve(scheduler, options)
-
-
-def _check(instance: Instance, round_s: float, restart_s: float, min_resolve_s: float) -> None:
-    if getattr(instance, "kind", None) != "training":
-        raise InputError(
-            "a replay needs an instance of kind 'training'", seen=getattr(instance, "kind", type(instance))
+    if kind == "elastic_trace":
+        _refuse(mode, "rounds", {"min_resolve_s": min_resolve_s or None})
+        policy, left = _policy(scheduler, "elastic", options)
+        return replay_elastic(
+            instance,  # type: ignore[arg-type]
+            policy,
+            round_s=clock.round_s,
+            restart_s=restart_s,
+            method=method,
+            seed=seed,
+            **left,
         )
-    steps = instance.jobs.steps
-    if len(instance.jobs) and (steps is None or np.isnan(steps).any()):
-        at = 0 if steps is None else int(np.argmax(np.isnan(steps)))
-        raise InputError("a replay needs the steps of every job", where=f"job {instance.jobs.names[at]!r}", seen=None)
-    limits = (("round_s", round_s, 1e-6), ("restart_s", restart_s, 0.0), ("min_resolve_s", min_resolve_s, 0.0))
-    for name, value, least in limits:
-        if not least <= value < np.inf:
-            raise InputError(f"{name} out of range", seen=value, rule=f"a finite number of seconds >= {least:g}")
-
-
-def _check_mode(mode: str, chosen: Discipline | Policy, restart_s: float) -> None:
-    if mode not in MODES:
-        raise UnknownName.among("mode", mode, MODES)
-    allowed = ("events",) if isinstance(chosen, Discipline) else ("rounds", "fluid")
-    if mode not in allowed:
-        noun = "discipline" if isinstance(chosen, Discipline) else "policy"
-        raise InputError(f"the {noun} {chosen.name!r} has no mode {mode!r}", rule=f"{' or '.join(allowed)}")
-    if mode == "fluid" and restart_s > 0:
-        raise InputError("fluid mode has no restarts to pay for", seen=f"restart_s={restart_s:g}", fix="mode='rounds'")
-    if isinstance(chosen, Policy) and getattr(chosen, "kind", "training") != "training":
+    if kind != "training":
         raise InputError(
-            f"policy {chosen.name!r} does not share a cluster among training jobs", rule="training policies"
+            "nothing to replay",
+            seen=kind or type(instance).__name__,
+            rule=f"kinds: {', '.join(KINDS)}",
+            fix=INSTEAD.get(str(kind)),
         )
+    return replay_training(instance, scheduler, mode, clock, method=method, seed=seed, options=options)  # type: ignore[arg-type]
 
 
-def _warnings(instance: Instance) -> tuple[str, ...]:
-    stuck = np.flatnonzero(~(runnable(instance)[0] > 0).any(axis=1)) if len(instance.jobs) else np.zeros(0, int)
-    if not len(stuck):
-        return instance.warnings
-    some = ", ".join(instance.jobs.names[int(job)] for job in stuck[:5])
-    return (*instance.warnings, f"{len(stuck)} job(s) fit on no whole accelerators of any type and never run: {some}")
+def _refuse(mode: str | None, only: str, given: dict[str, float | None]) -> None:
+    """Refuse another mode than ``only`` and the clock's settings that this kind of work has not."""
+    if mode not in (None, only):
+        raise InputError("this kind of work has no such mode", seen=mode, rule=only)
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name} does not apply to this kind of work", seen=value, fix=f"leave {name} out")
+
+
+def _policy(scheduler: Any, kind: str, options: dict[str, Any]) -> tuple[Policy, dict[str, Any]]:
+    """The policy, which must be of ``kind``, and the options that are not its own."""
+    if not isinstance(scheduler, (str, Policy)):
+        raise InputError("a policy is needed here", seen=scheduler, rule=f"a policy of the kind {kind}")
+    policy, left = resolve(scheduler, options)
+    if getattr(policy, "kind", "training") != kind:
+        raise InputError(f"policy {policy.name!r} does not fit", seen=getattr(policy, "kind", "training"), rule=kind)
+    return policy, left
+
+
+def _replay_serving(instance: Any, scheduler: Any, method: str, seed: int, options: dict[str, Any]) -> ServingReport:
+    """The requests of a placement instance under a plan, or under what a policy makes of them."""
+    if isinstance(scheduler, (Placement, PlacementSchedule)):
+        return simulate_serving(instance, scheduler)
+    policy, left = _policy(scheduler, "placement", options)
+    began = time.perf_counter()
+    solution = solve(instance, policy, method=method, seed=seed, **left)
+    if solution.plan is None:
+        raise GavelOptError(f"policy {policy.describe()} found no placement: {solution.status}. {solution.message}")
+    return replace(
+        simulate_serving(instance, solution.plan),
+        scheduler=f"{policy.describe()}, {solution.method}",
+        solves=1,
+        solve_s=solution.seconds,
+        seconds=time.perf_counter() - began,
+    )

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,36 +24,63 @@ from gavelopt.judge.serving_bound import most_work
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.placement import Code, Placement, PlacementInstance, Plan
 from gavelopt.model.serving import Workload
+from gavelopt.replay.timeline import Completions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WORD = 64  # models in one word of a mask
 NO_LIMIT = 1 << 60
 
 
-@dataclass(frozen=True, eq=False)
-class ServingReport:
-    """What became of every request.
+@dataclass(frozen=True, eq=False, repr=False)
+class ServingReport(Completions):
+    """What became of every request; a completion time is a latency.
 
-    workload: the N requests; group: (N,) group that served each, -1 where it was dropped (groups of a schedule are
-    numbered through); latency_s: (N,) seconds from arrival to answer, NaN where dropped; busy_s: (G,) seconds in which the
-    slowest stage of each group worked; span_s: seconds from 0 to the last arrival or answer.
+    instance: with the M models; workload: the N requests; group: (N,) group that served each, -1 where it was dropped (groups
+    of a schedule are numbered through); latency_s: (N,) seconds from arrival to answer, NaN where dropped; busy_s: (G,)
+    seconds in which the slowest stage of each group worked; span_s: seconds from 0 to the last arrival or answer.
+    scheduler: the policy behind the placement; solves, solve_s: how often it was solved and the seconds that took.
     """
 
-    models: int
+    instance: PlacementInstance
     workload: Workload
     group: IntArray
     latency_s: FloatArray
     busy_s: FloatArray
     span_s: float
+    scheduler: str = "plan"
+    solves: int = 0
+    solve_s: float = 0.0
+    seconds: float = 0.0
+
+    mode = "events"
+    ROWS = "requests"
 
     @property
-    def good(self) -> BoolArray:
-        """(N,) requests answered within their objective."""
-        return np.asarray(self.group >= 0)
+    def arrival_s(self) -> FloatArray:
+        """(N,) when each request arrived."""
+        return self.workload.arrival_s
+
+    @property
+    def completed_s(self) -> FloatArray:
+        """(N,) when each was answered; NaN where it was dropped."""
+        return np.asarray(self.arrival_s + self.latency_s)
+
+    @cached_property
+    def jct_s(self) -> FloatArray:
+        """(N,) the latencies, as they were simulated."""
+        return self.latency_s
 
     @property
     def counted(self) -> slice:
         """The requests that count."""
         return slice(*self.workload.counted)
+
+    @property
+    def good(self) -> BoolArray:
+        """(N,) requests answered within their objective."""
+        return np.asarray(self.group >= 0)
 
     @property
     def attainment(self) -> float:
@@ -63,26 +90,60 @@ class ServingReport:
     @property
     def attainment_per_model(self) -> FloatArray:
         """(M,) the same for each model; NaN where nobody asked for it."""
-        asked = self.workload.per_model(self.models)
+        models = len(self.instance.models)
+        asked = self.workload.per_model(models)
         model, good = self.workload.model[self.counted], self.good[self.counted]
-        met = np.bincount(model, weights=good, minlength=self.models)
-        return np.asarray(np.divide(met, asked, out=np.full(self.models, np.nan), where=asked > 0))
-
-    def percentile(self, q: float | Sequence[float]) -> Any:
-        """Latency percentiles (0 to 100) in seconds over the counted requests that were served."""
-        served = self.latency_s[self.counted][self.good[self.counted]]
-        return np.percentile(served, q) if len(served) else np.full(np.shape(q), np.nan)
+        met = np.bincount(model, weights=good, minlength=models)
+        return np.asarray(np.divide(met, asked, out=np.full(models, np.nan), where=asked > 0))
 
     @property
     def mean_latency_s(self) -> float:
         """Mean latency of the counted requests that were served; NaN where none was."""
-        served = self.latency_s[self.counted][self.good[self.counted]]
-        return float(served.mean()) if len(served) else float("nan")
+        return self.mean_jct_s
 
     @property
     def utilization(self) -> FloatArray:
         """(G,) share of the time in which each group's slowest stage worked."""
         return self.busy_s / max(self.span_s, 1e-300)
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of the replay as plain Python."""
+        p50, p90, p99 = (float(value) for value in self.percentile([50, 90, 99]))
+        served = int(self.good[self.counted].sum())
+        return {
+            "scheduler": self.scheduler,
+            "mode": self.mode,
+            "requests": self.workload.counts,
+            "finished": served,
+            "attainment": self.attainment,
+            "slo_violations": self.workload.counts - served,
+            "mean_jct_s": self.mean_jct_s,
+            "p50_jct_s": p50,
+            "p90_jct_s": p90,
+            "p99_jct_s": p99,
+            "makespan_s": self.makespan_s,
+            "utilization": {f"group {g + 1}": float(used) for g, used in enumerate(self.utilization)},
+            "solves": self.solves,
+            "solve_s": self.solve_s,
+            "seconds": self.seconds,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a request: model, group (0 for none), arrival, completion, latency, whether late."""
+        import pandas as pd
+
+        models = [self.instance.models.names[m] for m in self.workload.model.tolist()]
+        return pd.DataFrame(
+            {
+                "model": models,
+                "group": self.group + 1,
+                "arrival_s": self.arrival_s,
+                "finish_s": self.completed_s,
+                "jct_s": self.jct_s,
+                "late": ~self.good,
+            },
+            index=pd.RangeIndex(len(self.workload), name="request"),
+        )
 
     def __repr__(self) -> str:
         return f"ServingReport({len(self.workload)} requests, attainment {self.attainment:.4f})"
@@ -195,7 +256,7 @@ def simulate_serving(instance: PlacementInstance, plan: Plan, workload: Workload
     latency = np.concatenate([np.zeros(0), *latencies])
     ends = np.nan_to_num(latency) + requests.arrival_s
     return ServingReport(
-        models=len(instance.models),
+        instance,
         workload=requests,
         group=np.concatenate([np.zeros(0, dtype=np.int64), *groups]),
         latency_s=latency,
@@ -239,7 +300,7 @@ def simulate_batching(
         step = latency[model[mine], c, np.searchsorted(sizes, batch[mine])] / batch[mine, None]
         busy[g] = step.sum(axis=0).max(initial=0.0)
     span = float((np.nan_to_num(spent) + requests.arrival_s).max(initial=0.0))
-    return ServingReport(len(instance.models), requests, group, spent, busy, span)
+    return ServingReport(instance, requests, group, spent, busy, span)
 
 
 def _batch_latency(instance: PlacementInstance, sizes: Sequence[int]) -> FloatArray:

@@ -26,11 +26,11 @@ def test_one_job_alone_takes_its_work_over_its_speed() -> None:
     jobs = jobs_of(["cifar10"], [50.0], max_replicas=1)
     instance = go.ElasticInstance(cluster(1), jobs)
     speed = float(instance.goodput[0, 0]) / 128
-    found = simulate(cluster(1), jobs, [30.0], [steady(100 * speed)], interval_s=60.0)
+    found = simulate(cluster(1), jobs, [30.0], [steady(100 * speed)], round_s=60.0)
     assert found.finish_s[0] == pytest.approx(60.0 + 100.0)  # planned at the next full minute
-    assert found.completion_s[0] == pytest.approx(130.0)
-    assert found.restarts.tolist() == [0]
-    assert found.rounds == 2
+    assert found.jct_s[0] == pytest.approx(130.0)
+    assert found.preemptions.tolist() == [0]
+    assert found.solves == 2
 
 
 def test_a_job_doubles_its_replicas_and_pays_for_every_move() -> None:
@@ -40,7 +40,7 @@ def test_a_job_doubles_its_replicas_and_pays_for_every_move() -> None:
     work = 60 * one + (60 - 30) * two - 1e-6  # a minute on one GPU, half a minute on two after the restart
     found = simulate(cluster(1), jobs, [0.0], [steady(work, 500.0)], PolluxFitness(restart="none"))
     assert found.finish_s[0] == pytest.approx(120.0, abs=1e-3)
-    assert found.restarts.tolist() == [1]
+    assert found.preemptions.tolist() == [1]
     free = simulate(cluster(1), jobs, [0.0], [steady(work, 500.0)], PolluxFitness(restart="none"), explore=False)
     assert free.finish_s[0] < found.finish_s[0]
 
@@ -76,7 +76,7 @@ def test_a_workload_runs_to_its_end_and_sharing_by_fitness_beats_equal_shares(sh
     )
     assert not np.isnan(exact.finish_s).any()
     assert (exact.finish_s > exact.arrival_s).all()
-    assert exact.completion_s.mean() < equal.completion_s.mean()
+    assert exact.jct_s.mean() < equal.jct_s.mean()
     assert np.nanmax(exact.gaps) < 0.05
 
 
@@ -84,8 +84,8 @@ def test_bad_input_is_named() -> None:
     jobs = jobs_of(["ncf"], [1.0])
     with pytest.raises(go.InputError, match="one a job"):
         simulate(cluster(1), jobs, [0.0, 1.0], [steady(1.0)])
-    with pytest.raises(go.InputError, match="interval_s"):
-        simulate(cluster(1), jobs, [0.0], [steady(1.0)], interval_s=0.0)
+    with pytest.raises(go.InputError, match="round_s"):
+        simulate(cluster(1), jobs, [0.0], [steady(1.0)], round_s=0.0)
     with pytest.raises(go.InputError, match="progress must rise"):
         TrainingCurve([2.0, 1.0], [1.0, 1.0], [1.0, 1.0])
     with pytest.raises(go.InputError, match="equal length"):
