@@ -62,6 +62,47 @@ def modern(jobs: int = 12, cluster: ClusterSource = "h200:2,h100:4,l40s:4", seed
     return _instance("modern", profiles, cluster_from(cluster), JobSet(jobs, workload=workload, steps=steps))
 
 
+def crowd(
+    jobs: int = 10_000, types: int = 4, load: float = 3.0, kinds: int | None = None, seed: int = 0, *, named: bool = False
+) -> Instance:
+    """Very many jobs on invented types, as large as one likes: no two rows alike, or drawn from ``kinds`` rows.
+
+    Type r is 6^(r / (types - 1)) times as fast as the first, to a power of its own for every job, uniform on [0.4, 1.3], times
+    lognormal noise (sigma 0.2) and a lognormal size of the job (sigma 1). Gangs of 1, 2, 4, 8 with probabilities .7, .1, .15,
+    .05 lose a tenth at each doubling; weights 1, 2, 4 with .6, .3, .1; a job would take 10^u seconds, u uniform on [2, 3], on
+    the fastest type.
+
+    Args:
+        jobs, types: how many.
+        load: accelerators asked for, over accelerators there are; more of the slow types than of the fast ones.
+        kinds: distinct rows (rates, gang, weight, steps) to draw from; None for a row of its own for each job.
+        named: whether the table has the ``kinds`` rows and a row number for each job, instead of a row for each job.
+        seed: of the draw.
+    """
+    if min(jobs, types, jobs if kinds is None else kinds) < 1 or not load > 0:
+        raise InputError("a crowd needs jobs, types, kinds and load above 0", seen=(jobs, types, kinds, load))
+    random = np.random.default_rng(seed)
+    rows = jobs if kinds is None else kinds
+    centre = 6.0 ** (np.arange(types) / max(types - 1, 1))
+    gang = random.choice([1, 2, 4, 8], rows, p=[0.7, 0.1, 0.15, 0.05])
+    rates = centre ** random.uniform(0.4, 1.3, (rows, 1)) * random.lognormal(0.0, 0.2, (rows, types))
+    rates *= random.lognormal(0.0, 1.0, (rows, 1)) * (gang * 0.9 ** np.log2(gang))[:, None]
+    weight = random.choice([1.0, 2.0, 4.0], rows, p=[0.6, 0.3, 0.1])
+    steps = rates.max(axis=1) * 10.0 ** random.uniform(2.0, 3.0, rows)
+    kind = np.arange(jobs) if kinds is None else random.integers(kinds, size=jobs)
+    parts = centre**-0.5 * random.uniform(0.7, 1.3, types)
+    count = np.maximum(1.0, np.rint(gang[kind].sum() / load * parts / parts.sum()))
+    return Instance.from_arrays(
+        rates if named else rates[kind],
+        count,
+        kind=kind if named else None,
+        scale=gang[kind],
+        weight=weight[kind],
+        steps=steps[kind],
+        source="made up, to be large",
+    ).replace(name=f"crowd-{jobs}x{types}-load{load:g}-kinds{kinds or jobs}-{seed}")
+
+
 def tiny() -> Instance:
     """Three jobs on one v100 and one k80, to be solved by hand.
 
