@@ -207,7 +207,7 @@ def _point(solution: Solution, position: int) -> Point:
         count=float(cluster.count[position]),
         value=solution.value,
         bound=solution.bound,
-        price=None if prices is None else float(prices.per_accelerator[position]),
+        price=None if prices is None or cluster.count[position] == 0 else float(prices.per_accelerator[position]),
         status=solution.status,
         cost_per_hour=None if cost is None or not np.isfinite(cost) else cost,
         message=solution.message,

@@ -164,7 +164,7 @@ def _gains(instance: Instance, rate: FloatArray, ideal: Ideal, gain: float, meas
 
 def finish_time_fairness(instance: Instance, rho: FloatArray, tolerance: float) -> Finding:
     """rho: (J,) finish-time ratios, NaN where unknown."""
-    measure = "largest finish time as a multiple of that on an equal slice"
+    measure = "largest finish time as a multiple of that on an equal slice, weights apart"
     known = np.flatnonzero(~np.isnan(rho))
     unknown = len(rho) - len(known)
     note = (

@@ -48,7 +48,8 @@ class Prices(Mapping[str, float]):
     ``prices["v100"]`` is the price that proves the bound. Where several price vectors prove the same optimum the
     derivative has two sides: ``one_sided["v100"]`` is (gain of slightly more, loss of slightly less), and ``unique`` is
     False. Both are computed when first asked for. Meanwhile the references by which rates are normalised stay as they
-    are, and so do the cells that gangs fit on.
+    are, and so do the cells that gangs fit on: the price of a type of which there is none says nothing about the first
+    one (go.what_if does).
 
     jobs: (J,) worth of one more unit of each job's time, or None.
     throughput: (J,) worth of one more unit of each job's throughput (at the rates that the policy believes in), or None.
@@ -104,8 +105,9 @@ class Prices(Mapping[str, float]):
         """True where one price vector alone proves the optimum; None where that could not be decided."""
         if self.sides is None:
             return None
-        scale = max(1e-12, float(np.abs(self.sides).max(initial=0.0)))
-        return bool(np.all(np.abs(self.sides[:, 0] - self.sides[:, 1]) <= 1e-6 * scale))
+        known = self.sides[np.isfinite(self.sides).all(axis=1)]  # of a type of which there is none no side is known
+        scale = max(1e-12, float(np.abs(known).max(initial=0.0)))
+        return bool(np.all(np.abs(known[:, 0] - known[:, 1]) <= 1e-6 * scale))
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,12 @@ def prices_view(solution: Solution, one_sided: bool | None = None) -> Renderable
     if not (np.abs(both) > noise[:, None]).any():
         return Group(title, Text("no type is scarce: one more of any is worth nothing"))
     table = Table.grid(padding=(0, 2, 0, 0))
-    for name, (more, less), least in zip(list(prices)[:ROWS], both, noise, strict=False):
-        table.add_row(
-            Text(f"one more {words.printable(name)}", overflow="ellipsis", no_wrap=True),
-            Text(
-                _sentence(solution, float(more), float(less), float(least))
-                + _money(prices, name, float(more), float(least))
-            ),
-        )
+    for at, name in enumerate(list(prices)[:ROWS]):
+        (more, less), least = both[at].tolist(), float(noise[at])
+        sentence = _sentence(solution, more, less, least) + _money(prices, name, more, least)
+        if allocation.space.capacity[at] == 0:  # no gang fits while there is none, so a derivative says nothing
+            sentence = "would be the first: go.what_if tells what it is worth"
+        table.add_row(Text(f"one more {words.printable(name)}", overflow="ellipsis", no_wrap=True), Text(sentence))
     rest = len(prices) - ROWS
     return Group(
         title, table, *([Text(f"{words.count(rest, 'type')} more: solution.prices", style="dim")] * (rest > 0))
