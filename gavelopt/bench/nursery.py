@@ -14,8 +14,10 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
-from typing import Any, TextIO
+import traceback
+from typing import Any, BinaryIO
 
 PRELOADED = (
     "gavelopt",
@@ -27,7 +29,6 @@ PRELOADED = (
     "clarabel",
     "numba",
 )
-SETTLE_S = 5.0  # for a killed process to be gone
 
 
 def main() -> None:
@@ -38,46 +39,46 @@ def main() -> None:
         importlib.import_module(name)
     for line in sys.stdin:
         request = json.loads(line)
-        reply.write(json.dumps(raised(request, reply)) + "\n")
+        reply.write(json.dumps(raised(request)) + "\n")
         reply.flush()
 
 
-def raised(request: dict[str, Any], reply: TextIO) -> dict[str, Any]:
+def raised(request: dict[str, Any]) -> dict[str, Any]:
     """Fork, wait at most ``deadline_s``, and return the record; a process that did not give one is a record too."""
     reader, writer = os.pipe()
     start = time.perf_counter()
-    child = os.fork()
-    if child == 0:
+    with tempfile.TemporaryFile() as words:
+        child = os.fork()
+        if child == 0:
+            os.close(reader)
+            os.dup2(words.fileno(), 2)
+            _live(request, writer)
+        os.close(writer)
+        text, in_time = _received(reader, start + request["deadline_s"])
         os.close(reader)
-        _live(request, writer)
-    os.close(writer)
-    text, in_time = _received(reader, start + request["deadline_s"])
-    os.close(reader)
-    if not in_time:
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    wall = time.perf_counter() - start
-    if text.endswith(b"\n"):
-        return {**json.loads(text), "wall_s": wall}
-    return {**_silent(status, in_time, request["deadline_s"]), "wall_s": wall}
+        if not in_time:
+            os.killpg(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        wall = time.perf_counter() - start
+        if text.endswith(b"\n"):
+            return {**json.loads(text), "wall_s": wall}
+        return {**_silent(status, in_time, request["deadline_s"], _last_words(words)), "wall_s": wall}
 
 
 def _live(request: dict[str, Any], writer: int) -> None:
     """The forked process: run, write the record, leave without Python's own ending."""
+    os.setpgid(0, 0)  # so that processes of its own end with it
     from gavelopt.bench.run import Run
     from gavelopt.bench.worker import record
 
     code = 1
     try:
-        os.setsid()  # so that processes of its own end with it
         found = record(Run(**request["run"]), request.get("data"))
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(json.dumps(found).encode() + b"\n")
         code = 0
     finally:
         if code:
-            import traceback
-
             traceback.print_exc()
         sys.stderr.flush()
         os._exit(code)
@@ -96,15 +97,20 @@ def _received(reader: int, deadline: float) -> tuple[bytes, bool]:
         text += part
 
 
-def _silent(status: int, in_time: bool, deadline_s: float) -> dict[str, Any]:
+def _last_words(words: BinaryIO) -> str:
+    """The last line that the process wrote to standard error: what its exception said."""
+    words.seek(0)
+    lines = words.read().decode(errors="replace").strip().splitlines()
+    return lines[-1][:300] if lines else "it said nothing"
+
+
+def _silent(status: int, in_time: bool, deadline_s: float, said: str) -> dict[str, Any]:
     """The record of a process that ended without one."""
     empty = {"value": None, "bound": None, "gap": None}
     if not in_time:
         return {**empty, "status": "time_limit", "reason": f"ended after {deadline_s:g} s without an answer"}
-    if os.WIFSIGNALED(status):
-        name = signal.Signals(os.WTERMSIG(status)).name
-        return {**empty, "status": "failed", "reason": f"the process was ended by {name}"}
-    return {**empty, "status": "failed", "reason": "the process ended with an error; its words are on standard error"}
+    how = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "an error"
+    return {**empty, "status": "failed", "crashed": True, "reason": f"the process ended with {how}: {said}"}
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from gavelopt.errors import GavelOptError
 from gavelopt.io.results import plain_json
 
 MIB = 2**20
+AUDITED = 100  # jobs up to which a solution is audited
 FINGERPRINTED = 20_000  # consumers up to which the whole instance is hashed
 
 
@@ -60,13 +61,14 @@ def solved(run: Run, data: str | None) -> dict[str, Any]:
         **{name: getattr(answer, name) for name in names},
         "sense": policy.sense,
         "ran": answer.method,
-        "question": policy.describe(),
         "log_weight": _log_weight(answer),
         "reason": answer.message,
         "checks": [
             {"name": c.name, "residual": c.residual, "limit": c.limit, "passed": c.passed} for c in answer.checks
         ],
         "instance_of": described(instance),
+        "evenness": evenness(answer),
+        "audit": audited(answer),
         "warm_up_s": warm_up_s,
         "build_s": built - start,
         "solve_s": watch.seconds,
@@ -90,7 +92,6 @@ def replayed(run: Run, data: str | None) -> dict[str, Any]:
         "unit": "s mean completion time",
         "sense": "min",
         "guarantee": "heuristic",
-        "question": "replay",
         "reason": "" if everyone else "some jobs never finished",
         "figures": result.summary(),
         "instance_of": described(instance),
@@ -162,6 +163,27 @@ def _log_weight(answer: Any) -> float | None:
     utility = Problem(answer.instance, answer.policy).utility
     logarithmic = utility is not None and utility.p == 0 and utility.report == "same"
     return float(utility.weight.sum()) if utility is not None and logarithmic else None
+
+
+def evenness(answer: Any) -> dict[str, float] | None:
+    """Weighted mean and smallest of the throughputs over those of the proportional share; None for other kinds."""
+    from gavelopt.model.instance import Instance
+    from gavelopt.model.references import equal_share_rate
+
+    instance = answer.instance
+    if answer.allocation is None or not isinstance(instance, Instance) or not len(instance.jobs):
+        return None
+    normalised = instance.jobs.scale_factor * answer.allocation.rates / equal_share_rate(instance, instance.space())
+    weight = instance.jobs.weight
+    return {"mean": float(weight @ normalised / weight.sum()), "least": float(normalised.min())}
+
+
+def audited(answer: Any) -> list[dict[str, Any]] | None:
+    """The findings of the fairness audit; None for other kinds, and for more jobs than a benchmark should audit."""
+    if answer.allocation is None or answer.instance.kind != "training" or len(answer.instance.jobs) > AUDITED:
+        return None
+    found = answer.audit()
+    return [{"title": f.title, "holds": f.holds, "count": f.count, "figure": f.figure} for f in found.findings]
 
 
 def described(instance: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gavelopt.cli import answers, catalogue, data, doctor, fairness, inspection, replay
+from gavelopt.cli import answers, bench, catalogue, data, doctor, fairness, inspection, replay
 from gavelopt.cli.talk import prepare
 
 app = typer.Typer(
@@ -49,6 +49,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": inspection.inspect,
     "convert": data.convert,
     "replay": replay.replay,
+    "bench": bench.bench,
+    "report": bench.report,
     "policies": catalogue.policies,
     "doctor": doctor.doctor,
 }

@@ -14,10 +14,11 @@ from gavelopt.report import words
 from gavelopt.report.layout import sheet
 
 Record = Mapping[str, Any]
+SYSTEMS = ("Gavel", "Nexus", "AlpaServe", "Pollux")
 LEGEND = (
-    "of optimum: geometric mean of value over the optimum that the exact method proved (its reciprocal for costs); of bound: "
-    "over the best bound that any method proved; ranges: 95 % bootstrap; proved: answers proved optimal; seconds: geometric "
-    "mean of seconds over those of the exact method on the same instance"
+    "of optimum: geometric mean of value over the exact method's where that meets its bound (the reciprocal for costs), with "
+    "its 95 % bootstrap interval and the worst instance; of bound: over the best bound that any method proved; proved: answers "
+    "proved optimal, of all; time: geometric mean of seconds over those of the exact method on the same instance"
 )
 
 
@@ -42,27 +43,42 @@ def plain_solves(records: Iterable[Record]) -> list[Record]:
 
 
 def quality_view(found: Sequence[Row]) -> RenderableType:
-    """One row a question and method."""
+    """One row a method under each question that several methods answered; a line on those that one method answered."""
     table = sheet()
-    for head in ("question", "method"):
-        table.add_column(head, no_wrap=True)
-    for head in ("solved", "of optimum", "range", "worst", "of bound", "proved", "seconds"):
+    table.add_column("method", no_wrap=True)
+    for head in ("of optimum", "95 %", "worst", "of bound", "proved", "time"):
         table.add_column(head, justify="right", no_wrap=True)
-    before: tuple[str, str] | None = None
+    compared, alone = by_question(found)
+    for (system, question), together in compared:
+        table.add_row(Text(f"{system}: {question}", style="bold"))
+        for row in together:
+            table.add_row(Text(f"  {row.method}"), *quality_cells(row))
+    parts: list[RenderableType] = [table]
+    if alone:
+        solved = sum(row.optimal == row.asked for row in alone)
+        parts.append(
+            Text(f"{words.count(len(alone), 'question')} more to the exact method alone: {solved} proved optimal")
+        )
+    failed = [f"{row.question} by {row.method}: {reason}" for row in found for reason in row.reasons]
+    return Group(*parts, *(Text(words.prose(line), style="yellow") for line in failed))
+
+
+def by_question(found: Sequence[Row]) -> tuple[list[tuple[tuple[str, str], list[Row]]], list[Row]]:
+    """[((system, question), rows of its methods)] in the order of SYSTEMS, and the rows that have nothing beside them."""
+    together: dict[tuple[str, str], list[Row]] = {}
     for row in found:
-        here = (row.suite, row.question)
-        if before is None or before[0] != row.suite:
-            table.add_row(Text(row.system, style="bold"))
-        table.add_row(Text("" if here == before else f"  {row.question}"), Text(row.method), *quality_cells(row))
-        before = here
-    return table
+        together.setdefault((row.system, row.question), []).append(row)
+    order = sorted(
+        together.items(), key=lambda item: SYSTEMS.index(item[0][0]) if item[0][0] in SYSTEMS else len(SYSTEMS)
+    )
+    compared = [item for item in order if len(item[1]) > 1]
+    return compared, [rows[0] for _, rows in order if len(rows) == 1]
 
 
 def quality_cells(row: Row) -> list[str]:
-    """The figures of a row as text: solved, of optimum, range, worst, of bound, proved, seconds."""
+    """The figures of a row as text: of optimum, range, worst, of bound, proved, time."""
     exact = row.of_exact
     return [
-        f"{row.solved}/{row.asked}",
         percent(exact.value) if exact else "",
         between(exact) if exact else "",
         percent(exact.least) if exact else "",
@@ -139,7 +155,7 @@ def between(mean: Mean, write: Any = percent) -> str:
     """The interval of a mean, nothing where there is none or it has no width."""
     if mean.low is None or mean.high is None or write(mean.low) == write(mean.high):
         return ""
-    return f"{write(mean.low).removesuffix(' %')} to {write(mean.high)}"
+    return f"{write(mean.low).removesuffix(' %')}-{write(mean.high).removeprefix('x ').removesuffix(' %')}"
 
 
 def times(ratio: float) -> str:
