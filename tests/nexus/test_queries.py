@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import networkx as nx
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ import gavelopt as go
 from formulations.nexus.end_to_end import plan_queries, sessions_of, stretched
 from formulations.nexus.latency_split import LatencySplit
 from formulations.nexus.query_families import NO_SESSIONS, random_query_instance
-from formulations.nexus.staircase import reduced
 from formulations.nexus.stages import options_of
+from formulations.nexus.staircase import reduced
 from tests.nexus.instances import GPU
 
 
@@ -41,7 +43,7 @@ def test_a_coarser_grid_never_wins(seed: int) -> None:
         solution = go.solve(instance, LatencySplit(factor=factor), method="step_dp", segments=segments)
         found.append(np.inf if solution.value is None else solution.value)
     assert min(found) >= best * (1 - 1e-12)
-    assert all(fine <= coarse * (1 + 1e-12) for coarse, fine in zip(found, found[1:], strict=False))
+    assert all(fine <= coarse * (1 + 1e-12) for coarse, fine in pairwise(found))
 
 
 def test_the_repositorys_strict_loop_never_beats_the_loose_one() -> None:
