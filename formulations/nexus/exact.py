@@ -71,7 +71,7 @@ class Search:
         return self.closed or self.seconds_left() <= 0
 
 
-def exact(problem: go.Problem, search_seconds: float = 60.0) -> go.Answer:
+def exact(problem: go.Problem, search_seconds: float = 45.0) -> go.Answer:
     """Optimal packing. search_seconds limits steps 3 to 5 where the problem has no time limit of its own."""
     if getattr(problem.policy, "variant", "unsplit") == "split":
         from formulations.nexus.split import exact_split
