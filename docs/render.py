@@ -3,8 +3,8 @@
     python docs/render.py            rewrite the outputs of all pages
     python docs/render.py --check    exit 1, naming the block, where a page does not show what its code prints
 
-A page is Markdown. A ``python`` block runs in the namespace of its page, a ``bash`` block in a folder of its own, line by
-line; a ``text`` block directly below either is its output. Blocks marked ``python no-run`` or ``bash no-run`` are not run.
+A page is Markdown. A ``python`` block runs in the namespace of its page, a ``bash`` block line by line, both in a folder that
+is thrown away; a ``text`` block directly below is the output. Blocks marked ``python no-run`` or ``bash no-run`` are not run.
 """
 
 from __future__ import annotations
@@ -60,10 +60,11 @@ def pages() -> list[Path]:
 
 
 def run_page(page: Path) -> Iterator[Block]:
-    """Run the blocks of a page in order."""
+    """Run the blocks of a page in order, in a folder of their own."""
+    page = page.resolve()
     text = page.read_text(encoding="utf-8")
     module = sys.modules[page.stem] = ModuleType(page.stem)  # dataclasses look their module up
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         for match in BLOCK.finditer(text):
             language, skipped, code, _, shown = match.groups()
             if not skipped:
@@ -123,7 +124,7 @@ def rewritten(page: Path) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--check", action="store_true")
-    parser.add_argument("pages", nargs="*", type=Path)
+    parser.add_argument("pages", nargs="*", type=lambda name: Path(name).resolve())
     given = parser.parse_args()
     wrong = 0
     for page in given.pages or pages():
