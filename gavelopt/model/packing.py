@@ -97,7 +97,8 @@ class SessionSet:
 
         A positive rate is at least one.
         """
-        rounded = np.floor(self.rate_rps * MICRO * (1.0 + 2.0**-50)).astype(np.int64)
+        exact = self.rate_rps * MICRO
+        rounded = np.floor(exact + np.minimum(exact * 2.0**-50, 1e-3)).astype(np.int64)
         return read_only(np.where(self.rate_rps > 0, np.maximum(rounded, 1), 0))
 
     @cached_property
