@@ -11,89 +11,133 @@ from gavelopt.cli import options, talk
 from gavelopt.cli.data import question, refuse_unwritable
 from gavelopt.errors import InputError
 
+USUAL = {"training": "max_min", "elastic_trace": "pollux_fitness", "placement": "placement"}
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", "-s", metavar="A,B", help="fcfs, sjf, srtf, las, ... or a policy; several are compared."
+    ),
+]
+Mode = Annotated[str | None, typer.Option(metavar="events|rounds|fluid", help="How time passes.")]
+Generate = Annotated[int | None, typer.Option(metavar="JOBS", help="Draw so many jobs as Gavel's generator does.")]
+Rate = Annotated[float | None, typer.Option(metavar="JOBS/HOUR", help="Poisson arrivals of --generate.")]
+Gangs = Annotated[str, typer.Option(metavar="single|mixed", help="Scale factors of --generate.")]
+Round = Annotated[
+    float | None,
+    typer.Option(metavar="SECONDS", help="Length of a round; 360, for elastic jobs 60.", show_default=False),
+]
+Restart = Annotated[
+    float | None, typer.Option(metavar="SECONDS", help="Lost when a job starts again or moves.", show_default=False)
+]
+Pause = Annotated[float, typer.Option(metavar="SECONDS", help="Least time between two solves.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Write the replay: .json all of it, .csv or .parquet one row a job or request."),
+]
+Picture = Annotated[Path | None, typer.Option("--plot", metavar="PATH", help="Draw it: .png, .svg or .pdf.")]
+
 
 def replay(
     file: options.File = None,
-    scheduler: Annotated[
-        str,
-        typer.Option(
-            "--scheduler", "-s", metavar="A,B", help="fcfs, sjf, srtf, las, ... or a policy; several are compared."
-        ),
-    ] = "max_min",
-    mode: Annotated[str | None, typer.Option(metavar="events|rounds|fluid", help="How time passes.")] = None,
+    scheduler: Scheduler = None,
+    mode: Mode = None,
     cluster: options.Cluster = None,
     jobs: options.Jobs = None,
     throughputs: options.Throughputs = None,
     missing: options.Missing = "error",
-    generate: Annotated[
-        int | None, typer.Option(metavar="JOBS", help="Draw so many jobs as Gavel's generator does.")
-    ] = None,
-    rate: Annotated[float | None, typer.Option(metavar="JOBS/HOUR", help="Poisson arrivals of --generate.")] = None,
-    gangs: Annotated[str, typer.Option(metavar="single|mixed", help="Scale factors of --generate.")] = "single",
+    generate: Generate = None,
+    rate: Rate = None,
+    gangs: Gangs = "single",
+    method: options.Method = "auto",
     set_: options.Set = None,
-    round_s: Annotated[float, typer.Option(metavar="SECONDS", help="Length of a round.")] = 360.0,
-    restart_s: Annotated[float, typer.Option(metavar="SECONDS", help="Lost when a job starts again or moves.")] = 0.0,
-    min_resolve_s: Annotated[float, typer.Option(metavar="SECONDS", help="Least time between two solves.")] = 0.0,
+    round_s: Round = None,
+    restart_s: Restart = None,
+    min_resolve_s: Pause = 0.0,
     seed: options.Seed = 0,
     as_json: options.Json = False,
-    out: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Write the replay: .json all of it, .csv one row a job.")
-    ] = None,
-    picture: Annotated[Path | None, typer.Option("--plot", metavar="PATH", help="Draw it: .png, .svg or .pdf.")] = None,
+    out: Out = None,
+    picture: Picture = None,
 ) -> None:
-    """Replay a trace under a scheduler: completion times, makespan, fairness, what is in use."""
-    with talk.guarded(as_json):
-        import gavelopt as go
-        from gavelopt.io.replays import replay_document
-        from gavelopt.report.plots import check_picture
-        from gavelopt.report.replay import replay_view, sweep_view
+    """Replay a trace under a scheduler: completion times, makespan, fairness, what is in use.
 
-        names, chosen = options.names(scheduler, "scheduler") or [], options.settings(set_)
-        if len(names) > 1 and (out is not None or picture is not None):
-            raise InputError("--out and --plot take one scheduler", seen=scheduler)
-        if out is not None:
-            refuse_unwritable(out)
-        if picture is not None:
-            check_picture(picture)
-        instance = (
-            question(file, cluster, jobs, throughputs, missing)
-            if generate is None
-            else _drawn(generate, rate, gangs, cluster, throughputs, seed)
-        )
-        common: dict[str, Any] = {
-            "round_s": round_s,
-            "restart_s": restart_s,
-            "min_resolve_s": min_resolve_s,
-            "seed": seed,
-        }
-        replays = []
-        for name in names:
-            with talk.working(f"replaying {name}"):
-                replays.append(go.replay(instance, name, mode=mode, **common, **chosen))
-        if as_json:
-            documents = [replay_document(one) for one in replays]
-            talk.document(documents[0] if len(documents) == 1 else {"replays": documents})
-        if len(replays) == 1:
-            talk.show(replay_view(replays[0]), as_json=as_json)
+    FILE holds training jobs with arrivals and steps, elastic jobs that learn (kind elastic_trace), or models with requests
+    (kind placement).
+    """
+    with talk.guarded(as_json):
+        chosen, names = options.settings(set_), options.names(scheduler, "scheduler")
+        _check_targets(names, out, picture)
+        if generate is None:
+            _refuse_spare(rate=rate, gangs=None if gangs == "single" else gangs)
+            instance = question(file, cluster, jobs, throughputs, missing)
         else:
-            talk.show(sweep_view([{**one.summary(), "load": rate} for one in replays]), as_json=as_json)
-        for written in (out and replays[0].save(out), picture):
-            if written is not None:
-                if written is picture:
-                    replays[0].plot(picture)
-                talk.say(f"written to {written}")
-        if not all(one.finished.all() for one in replays):
+            _refuse_spare(FILE=file, jobs=jobs)
+            instance = _drawn(generate, rate, gangs, cluster, throughputs, seed)
+        clock = {"mode": mode, "round_s": round_s, "restart_s": restart_s, "min_resolve_s": min_resolve_s}
+        names = names or [USUAL.get(instance.kind, "max_min")]
+        replays = _replays(instance, names, clock | {"method": method, "seed": seed, **chosen})
+        _tell(replays, rate, as_json)
+        if out is not None:
+            talk.say(f"written to {replays[0].save(out)}")
+        if picture is not None:
+            replays[0].plot(picture)
+            talk.say(f"written to {picture}")
+        if instance.kind != "placement" and not all(one.finished.all() for one in replays):
             raise typer.Exit(talk.NOT_SOLVED)
+
+
+def _check_targets(names: list[str] | None, out: Path | None, picture: Path | None) -> None:
+    """Refuse targets that cannot be written: before the work, not after it."""
+    from gavelopt.report.plots import check_picture
+
+    if len(names or ()) > 1 and (out is not None or picture is not None):
+        raise InputError("--out and --plot take one scheduler", seen=", ".join(names or ()))
+    if out is not None:
+        refuse_unwritable(out)
+    if picture is not None:
+        check_picture(picture)
+
+
+def _refuse_spare(**given: object) -> None:
+    """Options that would be read by nobody."""
+    for name, value in given.items():
+        if value is not None:
+            shown = name if name.isupper() else f"--{name}"
+            without = "without" if name in ("rate", "gangs") else "beside"
+            raise InputError(f"{shown} {without} --generate means nothing", seen=value)
+
+
+def _replays(instance: Any, names: list[str], settings: dict[str, Any]) -> list[Any]:
+    import gavelopt as go
+
+    found = []
+    for name in names:
+        with talk.working(f"replaying {name}"):
+            found.append(go.replay(instance, name, **settings))
+    return found
+
+
+def _tell(replays: list[Any], rate: float | None, as_json: bool) -> None:
+    """One replay in full, several as a table."""
+    from gavelopt.io.replays import replay_document
+    from gavelopt.report.replay import replay_view, sweep_view
+
+    if as_json:
+        documents = [replay_document(one) for one in replays]
+        talk.document(documents[0] if len(documents) == 1 else {"replays": documents})
+    if len(replays) == 1:
+        talk.show(replay_view(replays[0]), as_json=as_json)
+    else:
+        talk.show(sweep_view([{**one.summary(), "load": rate} for one in replays]), as_json=as_json)
 
 
 def _drawn(count: int, rate: float | None, gangs: str, cluster: str | None, throughputs: Path | None, seed: int) -> Any:
     """A generated trace over the given throughput file, or over the embedded one."""
     import gavelopt as go
     from gavelopt.io.sources import profiles_from
-    from gavelopt.replay.workloads import TraceGenerator
 
     if count < 1:
         raise InputError("--generate out of range", seen=count, rule="at least 1 job")
     profiles = go.examples.gavel_profiles() if throughputs is None else profiles_from(throughputs)
     supply = go.Cluster.from_spec(cluster or "36:36:36")
-    return TraceGenerator(profiles, supply, gangs=gangs)(count, rate, seed)
+    return go.TraceGenerator(profiles, supply, gangs=gangs)(count, rate, seed)

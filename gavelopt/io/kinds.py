@@ -13,6 +13,10 @@ from gavelopt.errors import InputError, UnknownName
 MODULES = {
     "packing": ("gavelopt.io.packing:read_packing", "gavelopt.io.packing:packing_document"),
     "placement": ("gavelopt.io.placement:read_placement", "gavelopt.io.placement:placement_document"),
+    "elastic_trace": (
+        "gavelopt.io.elastic_traces:read_elastic_trace",
+        "gavelopt.io.elastic_traces:elastic_trace_document",
+    ),
     "elastic": ("gavelopt.io.elastic:read_elastic", "gavelopt.io.elastic:elastic_document"),
 }
 KINDS = ("training", *MODULES)

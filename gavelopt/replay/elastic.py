@@ -84,6 +84,11 @@ class ElasticReplay(Timeline):
         return self.trace.cluster
 
     @property
+    def work(self) -> FloatArray:
+        """(J,) scale-invariant iterations of each job."""
+        return self.trace.total
+
+    @property
     def ideal_s(self) -> FloatArray:
         """(J,) seconds alone on the cluster in the best configurations."""
         return self.trace.ideal_s
@@ -122,12 +127,13 @@ def replay_elastic(
     seed: int = 0,
     **options: Any,
 ) -> ElasticReplay:
-    """Run the jobs to their end, or to ``horizon_s``; ``replay`` with an ElasticTrace comes here.
+    """Run the jobs to their end; ``replay`` with an ElasticTrace comes here.
 
     Args:
         trace: the jobs. policy: of the kind elastic. round_s: seconds between two plans.
         restart_s: seconds that a restart costs; None: the jobs' own.
         explore: whether a job's replicas at most double from round to round.
+        horizon_s: seconds after the last arrival at which the replay ends, done or not.
         options: of ``solve`` (method, time_limit, ...) and of the method.
 
     Raises:
@@ -138,7 +144,7 @@ def replay_elastic(
     run = _Run(trace, jobs, policy, explore, seed, options)
     arrival = trace.arrival_s
     now = float(np.floor(arrival.min(initial=np.inf) / round_s)) * round_s if len(arrival) else 0.0
-    while run.waiting and now < horizon_s:
+    while run.waiting and now < float(arrival.max(initial=0.0)) + horizon_s:
         if not run.round(now, round_s):  # nobody is there: on to the round of the next arrival
             now = max(now, float(np.floor(arrival[run.waits & (arrival > now)].min() / round_s) - 1) * round_s)
         now += round_s

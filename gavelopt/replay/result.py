@@ -65,6 +65,12 @@ class Replay(Timeline):
         """The accelerators."""
         return self.instance.cluster
 
+    @property
+    def work(self) -> FloatArray:
+        """(J,) steps of each job."""
+        assert self.instance.jobs.steps is not None
+        return self.instance.jobs.steps
+
     @cached_property
     def ideal_s(self) -> FloatArray:
         """(J,) seconds the job would take alone on its fastest type; infinite where it can run nowhere."""

@@ -148,6 +148,16 @@ class Timeline(Completions):
         """The accelerators."""
 
     @property
+    @abstractmethod
+    def work(self) -> FloatArray:
+        """(J,) steps (elastic: scale-invariant iterations) of each job; ``log.steps`` adds up to it."""
+
+    @property
+    @abstractmethod
+    def ideal_s(self) -> FloatArray:
+        """(J,) seconds that each job would take alone where it runs fastest; infinite where it can run nowhere."""
+
+    @property
     def completed_s(self) -> FloatArray:
         """(J,) when each job was done; NaN for never."""
         return self.finish_s

@@ -55,7 +55,7 @@ def _requests(report: ServingReport, path: Path | None) -> Any:
     _cdf(left, report, 1e-3, "latency (ms)", "share of answers within")
     time = report.arrival_s
     edges = np.linspace(time.min(), np.nextafter(time.max(), np.inf), min(61, max(2, len(time) // 20)))
-    asked, met = (np.histogram(time, edges, weights=w)[0] for w in (None, report.good))
+    asked, met = (np.histogram(time, edges, weights=w)[0] for w in (None, report.good * 1.0))
     part = np.divide(met, asked, out=np.full(len(asked), np.nan), where=asked > 0)
     right.stairs(part, edges, color=COLOUR, baseline=None)
     right.set_ylim(0, 1.02)
