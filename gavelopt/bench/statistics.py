@@ -97,7 +97,7 @@ def share(record: Record, reference: float | None) -> float | None:
     better, worse = (reference, value) if record["sense"] == "max" else (value, reference)
     if better == worse:
         return 1.0
-    return worse / better if better > 0 and worse >= 0 else None
+    return float(worse / better) if better > 0 and worse >= 0 else None
 
 
 def rows(records: Iterable[Record]) -> list[Row]:
@@ -143,7 +143,8 @@ def time_ratio(record: Record, group: Iterable[Record]) -> float | None:
     exact = next((r for r in group if r.get("guarantee") == "exact" and r["value"] is not None), None)
     if exact is None or record["value"] is None:
         return None
-    return max(record["solve_s"], LEAST_S) / max(exact["solve_s"], LEAST_S)
+    seconds, of_exact = (max(float(r["solve_s"]), LEAST_S) for r in (record, exact))
+    return seconds / of_exact
 
 
 def geometric(values: Iterable[float | None]) -> Mean | None:

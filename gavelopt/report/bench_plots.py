@@ -15,7 +15,10 @@ from gavelopt.report.bench import SYSTEMS, by_question, percent, plain_solves
 from gavelopt.report.plots import _bare, _figure
 
 EXACT, FAST = "#1f4e79", "#2a9d8f"
-OTHERS = ("#c26a3d", "#8e6bb0", "#b5a13c", "#c2527a", "#6f7f8f", "#4f8a3c", "#a0522d", "#3c8aa8")
+OTHERS = (
+    *("#c26a3d", "#8e6bb0", "#b5a13c", "#c2527a", "#6f7f8f", "#4f8a3c", "#3c8aa8", "#7a3b1d"),
+    *("#e08fb0", "#5b5ea6", "#9bbf4d", "#d9a441", "#40514e", "#a83232", "#8bb8d6", "#b08968"),
+)
 INK, FAINT = "#222831", "#d9dee5"
 SMALLEST_GAP = 1e-6  # gaps below it are drawn as it: optimal
 PANEL = (4.6, 3.4)  # inches
@@ -49,6 +52,8 @@ def quality_plot(records: Sequence[Record]) -> Any:
     axes.set_ylim(at - 0.4, -0.8)
     axes.set_xlim(0, 112)
     axes.set_yticks([])
+    axes.grid(axis="x", color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
     axes.set_xticks(range(0, 101, 20), [f"{tick} %" for tick in range(0, 101, 20)])
     axes.set_xlabel("share of the optimum: geometric mean, 95 % interval, worst instance (|)", fontsize=9)
     axes.spines["left"].set_visible(False)
@@ -59,7 +64,7 @@ def quality_plot(records: Sequence[Record]) -> Any:
 def _quality_line(axes: Any, at: int, row: Row, colour: str) -> None:
     mean = row.of_exact
     assert mean is not None
-    axes.plot([100 * mean.least, 100], [at, at], color=FAINT, linewidth=1, zorder=1)
+    axes.plot([100 * mean.least, 100 * mean.value], [at, at], color=colour, alpha=0.35, linewidth=1, zorder=1)
     if mean.low is not None and mean.high is not None:
         axes.plot([100 * mean.low, 100 * mean.high], [at, at], color=colour, linewidth=4, alpha=0.45, zorder=2)
     axes.plot(100 * mean.least, at, marker="|", color=colour, markersize=9, zorder=2)
@@ -69,55 +74,55 @@ def _quality_line(axes: Any, at: int, row: Row, colour: str) -> None:
 
 
 def gap_plot(records: Sequence[Record]) -> Any:
-    """Gap to the best proved bound against seconds: a point an answer, a cross for the geometric means of a method."""
-    found = [(r, max(gap, SMALLEST_GAP)) for r, gap in gaps(plain_solves(records))]
-    panels = _systems(record for record, _ in found)
-    if not panels:
+    """Gap to the best proved bound against seconds: a point an answer, a cross for the medians of a method."""
+    found = [(r, max(gap, SMALLEST_GAP)) for r, gap in gaps(plain_solves(records)) if r["system"] in SYSTEMS]
+    compared, _ = by_question(rows(r for r, _ in found))
+    if not compared:
         return None
-    paint = colours(record["method"] for record, _ in found)
-    figure, axes = _panels(len(panels))
-    for system, place in zip(panels, axes, strict=True):
-        here = [(r, gap) for r, gap in found if r["system"] == system]
+    paint = colours(record["method"] for record in records)
+    figure, axes = _panels(len(compared))
+    for ((system, question), _), place in zip(compared, axes, strict=True):
+        here = [(r, gap) for r, gap in found if (r["system"], r["question"]) == (system, question)]
         for method in dict.fromkeys(r["method"] for r, _ in here):
-            own = [(max(r["solve_s"], 1e-5), gap) for r, gap in here if r["method"] == method]
-            seconds, gap_of = np.array(own).T
-            place.scatter(seconds, gap_of, s=14, color=paint[method], alpha=0.55, linewidths=0)
-            middle = np.exp(np.log(seconds).mean()), np.exp(np.log(gap_of).mean())
-            place.plot(*middle, marker="P", markersize=8, color=paint[method], markeredgecolor="white", label=method)
-        _logarithmic(place, system, "seconds in the method")
+            seconds, gap_of = np.array([(max(r["solve_s"], 1e-5), g) for r, g in here if r["method"] == method]).T
+            place.scatter(seconds, gap_of, s=14, color=paint[method], alpha=0.5, linewidths=0)
+            middle = np.median(seconds), np.median(gap_of)
+            place.plot(*middle, "P", markersize=9, color=paint[method], markeredgecolor="white", label=method)
         place.set_yscale("log")
         place.set_ylim(SMALLEST_GAP / 2, 2)
         _gap_ticks(place, "y")
         place.set_ylabel("gap to the best proved bound", fontsize=8)
-        place.legend(fontsize=7, frameon=False, loc="best")
+        _logarithmic(place, f"{system}: {question}", "seconds in the method")
+        place.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
 def profile_plot(records: Sequence[Record]) -> Any:
     """Performance profiles: the share of questions on which a method is within a gap of the best proved bound."""
     solves = plain_solves(records)
-    panels = _systems(solves)
+    panels = [name for name in _systems(solves) if name in SYSTEMS]
     if not panels:
         return None
     paint = colours(record["method"] for record in solves)
     figure, axes = _panels(len(panels))
     for system, place in zip(panels, axes, strict=True):
         own = [record for record in solves if record["system"] == system]
-        for method, gap in profile(own, list(dict.fromkeys(r["method"] for r in own))).items():
+        lines = profile(own, list(dict.fromkeys(r["method"] for r in own)))
+        for at, (method, gap) in enumerate(lines.items()):
             level = np.arange(1, len(gap) + 1) / len(gap)
             edges = np.maximum(np.append(gap, np.inf), SMALLEST_GAP)
             reached = np.append(level, level[-1] if np.isfinite(gap[-1]) else np.isfinite(gap).mean())
             inside = np.isfinite(edges)
             x = np.concatenate([[SMALLEST_GAP / 2], edges[inside], [1.0]])
             y = np.concatenate([[0.0], reached[inside], [np.isfinite(gap).mean()]])
-            place.step(x, y, where="post", color=paint[method], label=method, linewidth=1.6)
+            place.step(x, y, where="post", color=paint[method], label=method, linewidth=max(1.4, 4.5 - 0.8 * at))
         _logarithmic(place, system, "within this gap of the best proved bound")
         place.set_xlim(SMALLEST_GAP / 2, 1)
         _gap_ticks(place, "x")
         place.set_ylim(0, 1.04)
         place.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "25 %", "50 %", "75 %", "100 %"], fontsize=8)
         place.set_ylabel("of the questions", fontsize=8)
-        place.legend(fontsize=7, frameon=False, loc="best")
+        place.legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
 
 
@@ -169,6 +174,7 @@ def growth_plot(records: Sequence[Record]) -> Any:
             place.plot(sizes, middle, "o-", color=paint[method], label=method, markersize=4)
         _logarithmic(place, f"{system}: {question}", "jobs (sessions, models)")
         place.set_yscale("log")
+        _decades(place.yaxis, place.get_ylim())
         place.set_ylabel("seconds in the method", fontsize=8)
         place.legend(fontsize=7, frameon=False)
     return figure
@@ -210,6 +216,7 @@ def _panels(count: int) -> tuple[Any, list[Any]]:
 
 def _logarithmic(axes: Any, title: str, label: str) -> None:
     axes.set_xscale("log")
+    _decades(axes.xaxis, axes.get_xlim())
     axes.set_title(title, fontsize=10, color=INK)
     axes.set_xlabel(label, fontsize=8)
     axes.tick_params(labelsize=8)
@@ -218,14 +225,19 @@ def _logarithmic(axes: Any, title: str, label: str) -> None:
     _bare(axes)
 
 
+def _decades(axis: Any, limits: tuple[float, float]) -> None:
+    """Whole decades with a label at each, however little the figures vary."""
+    from matplotlib.ticker import LogFormatterMathtext, LogLocator, NullFormatter
+
+    low, high = np.floor(np.log10(limits[0])), np.ceil(np.log10(limits[1]))
+    (axis.axes.set_xlim if axis.axis_name == "x" else axis.axes.set_ylim)(10.0**low, 10.0**high)
+    axis.set_major_locator(LogLocator(numticks=12))
+    axis.set_major_formatter(LogFormatterMathtext())
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _gap_ticks(axes: Any, which: str) -> None:
     places = [SMALLEST_GAP, 1e-4, 1e-2, 1e-1, 1.0]
     names = ["optimal", "0.01 %", "1 %", "10 %", "100 %"]
     (axes.set_yticks if which == "y" else axes.set_xticks)(places, names, fontsize=8)
-    (axes.yaxis if which == "y" else axes.xaxis).set_minor_locator(_none())
-
-
-def _none() -> Any:
-    from matplotlib.ticker import NullLocator
-
-    return NullLocator()
+    axes.minorticks_off()
