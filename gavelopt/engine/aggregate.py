@@ -25,6 +25,7 @@ from gavelopt.model.arrays import FloatArray, IntArray, read_only
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
+COMPILED = 20_000  # jobs from which a compiled pass is worth loading the compiler for
 WORTH = 0.9  # merge only when the classes are fewer than this part of the jobs
 
 
@@ -76,7 +77,7 @@ def merge(
     if grid is None or (jobs < 2 and not always):
         return None
     columns = [
-        np.where(grid.usable, grid.table, -1.0),
+        grid.table if grid.usable.all() else np.where(grid.usable, grid.table, -1.0),
         grid.use,
         space.time,
         utility.slope,
@@ -86,9 +87,10 @@ def merge(
     ]
     if utility.saturation is not None:
         columns.append(utility.saturation)
-    first, member = identical_rows(np.column_stack(columns))
-    if len(first) > WORTH * jobs and not always:
+    found = identical_rows(columns, 1.0 if always else WORTH)
+    if found is None or (len(found[0]) > WORTH * jobs and not always):
         return None
+    first, member = found
     count = np.bincount(member, minlength=len(first)).astype(np.float64)
     weight = utility.weight[first] * (count if np.isfinite(utility.p) else 1.0)
     bend = None if utility.saturation is None else utility.saturation[first] / count
@@ -106,7 +108,9 @@ def merge_needs(space: AllocationSpace, utility: Utility, apart: FloatArray) -> 
     grid, on = space.plain, utility.active
     assert grid is not None
     table = np.where(grid.usable, grid.table, -1.0)
-    first, member = identical_rows(np.column_stack([table, grid.use, space.time, on, apart]))
+    found = identical_rows([table, grid.use, space.time, on.astype(np.float64), apart])
+    assert found is not None
+    first, member = found
     need = np.where(on, 1.0 / np.where(on, utility.slope, 1.0), 1.0)
     total = np.bincount(member, weights=need, minlength=len(first))
     count = np.bincount(member, minlength=len(first)).astype(np.float64)
@@ -134,8 +138,16 @@ def _smaller(space: AllocationSpace, first: IntArray, member: IntArray) -> Alloc
     )
 
 
-def identical_rows(table: FloatArray) -> tuple[IntArray, IntArray]:
-    """(first, member): position of each class's first row, and the class of each row. Hashed, then compared exactly."""
+def identical_rows(columns: Sequence[FloatArray], most: float = 1.0) -> tuple[IntArray, IntArray] | None:
+    """(first, member): position of each class's first row, and the class of each row. Hashed, then compared exactly.
+
+    columns: (J,) or (J, n) arrays. None where there are clearly more classes than ``most`` times the rows.
+    """
+    if len(columns[0]) >= COMPILED:
+        from gavelopt.engine.prices.rows import classes_of
+
+        return classes_of(columns, most)
+    table = np.column_stack(columns)
     bits = np.ascontiguousarray(table + 0.0).view(np.uint64)  # + 0.0 makes -0.0 equal 0.0
     odd = np.random.default_rng(0x6A7E).integers(1, 2**63, size=table.shape[1], dtype=np.uint64) * np.uint64(
         2

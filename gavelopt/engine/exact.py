@@ -16,6 +16,7 @@ from gavelopt.engine.needs import exact_shared
 from gavelopt.engine.problem import Answer, Problem
 from gavelopt.errors import UnknownName
 from gavelopt.model.constraints import RateFloor
+from gavelopt.model.utility import Utility
 
 SOLVERS = ("auto", "highs-simplex", "highs-ipm", "clarabel", "glop", "pdlp", "scs")
 
@@ -26,15 +27,24 @@ def exact(problem: Problem, solver: str = "auto", aggregate: bool = True) -> Ans
         raise UnknownName.among("solver", solver, SOLVERS)
     if problem.utility is None:
         return literal(problem, "clarabel" if solver == "auto" else solver)
-    task = Task(problem.space, problem.utility, problem.floors, problem.measured, problem.tolerance, problem.deadline)
+    task = task_of(problem, problem.utility)
     if problem.space.family is not None:
         return exact_shared(task, solver)
-    merged = _merged(task) if aggregate else None
+    return by_program(task, _merged(task) if aggregate else None, solver)
+
+
+def task_of(problem: Problem, utility: Utility) -> Task:
+    """The problem in its normal form."""
+    return Task(problem.space, utility, problem.floors, problem.measured, problem.tolerance, problem.deadline)
+
+
+def by_program(task: Task, merged: Merged | None, solver: str = "auto") -> Answer:
+    """One program over the classes of ``merged``, or over all jobs of a space without shared columns."""
     found = solve_form(task if merged is None else _smaller(task, merged), solver)
     notes = [f"solved by {found.how}"]
     if merged is None:
         return Answer(found.x, found.multipliers, notes=tuple(notes))
-    notes.append(f"{len(problem.space.jobs)} jobs merged into {len(merged.count)} kinds")
+    notes.append(f"{len(task.space.jobs)} jobs merged into {len(merged.count)} kinds")
     return Answer(merged.expand(found.x), merged.expand_multipliers(found.multipliers), notes=tuple(notes))
 
 

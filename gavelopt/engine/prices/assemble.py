@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gavelopt.engine.prices.choices import UNDECIDED
-from gavelopt.engine.prices.market import Crowd, Look, MarkArray, Market, Placement, TypeArray
-from gavelopt.engine.prices.newton import bound_of
+from gavelopt.engine.prices.market import Look, MarkArray, Market, Placement, TypeArray
 from gavelopt.engine.prices.outcome import (
     Outcome,
     Proof,
@@ -49,16 +48,14 @@ class Choices:
         value = self.value + float((change[:, :-1] * points_of(self.market, rows)).sum())
         return Choices(self.market, taken, value, self.demand + self.market.use[rows] @ change[:, :-1])
 
-    def graded(self, rows: IntArray, own: FloatArray, price: FloatArray) -> Outcome:
-        """With shares (n, R) of their own for the jobs ``rows``: cut to the capacities, and the bound at ``price``."""
+    def graded(self, rows: IntArray, own: FloatArray, price: FloatArray, bound: float) -> Outcome:
+        """With shares (n, R) of their own for the jobs ``rows``: cut to the capacities; ``price`` proves ``bound``."""
         market = self.market
         change = own.copy()
         busy = np.flatnonzero(self.taken[rows] < market.types)
         change[busy, self.taken[rows[busy]]] -= 1.0
         value = self.value + float((change * points_of(market, rows)).sum())
         cut = np.maximum((self.demand + market.use[rows] @ change) / market.capacity, 1.0)
-        everyone = Crowd(market, market.capacity)
-        bound = bound_of(everyone, everyone.look(price, 0.0, np.zeros_like(price)))
         plan = Plan(self.taken, rows=rows, own=own, cut=cut)
         proof = Proof(bound, price, 0.0, NOTHING, NOTHING)
         return Outcome(plan, value / float(cut.max()), proof, open_jobs=len(rows))

@@ -12,8 +12,8 @@ from gavelopt.engine.prices.blend import blend
 from gavelopt.engine.prices.choices import UNDECIDED
 from gavelopt.engine.prices.crowd import set_aside
 from gavelopt.engine.prices.finish import Finished, OpenJobs, Smooth, finish, open_bases, open_choices
-from gavelopt.engine.prices.market import Crowd, Look, MarkArray, Market, place
-from gavelopt.engine.prices.newton import Point, scale_of
+from gavelopt.engine.prices.market import Crowd, Look, MarkArray, Market, look_at, place
+from gavelopt.engine.prices.newton import Point, bound_of, scale_of
 from gavelopt.engine.prices.outcome import Outcome
 from gavelopt.model.arrays import FloatArray
 
@@ -61,7 +61,9 @@ def end_blended(this: Round, price: FloatArray, level: float, most: int) -> Outc
     market, rows = this.crowd.market, this.few.listed()
     mixed = blend(this.few, price, level, this.box, BLENDED * this.goal, this.deadline, most)
     if market.power == 1.0:
-        return Choices.at(market, this.look, this.mark).graded(rows, mixed.own, mixed.price)
+        return Choices.at(market, this.look, this.mark).graded(
+            rows, mixed.own, mixed.price, bound_of_sum(this, mixed.price)
+        )
     return graded_hulls(market, rows, mixed.own, mixed.price, mixed.level)
 
 
@@ -80,7 +82,18 @@ def _end_choices(this: Round, point: Point) -> Outcome | None:
             break
         box = WIDER * box
     choices = Choices.at(market, this.look, this.mark).changed(few.listed(), now)
-    return choices.graded(jobs.rows, jobs.moved(done.amount), done.price)
+    return choices.graded(jobs.rows, jobs.moved(done.amount), done.price, bound_of_sum(this, done.price))
+
+
+def bound_of_sum(this: Round, price: FloatArray) -> float:
+    """The bound that prices prove for a sum. Within the box of the round the profits of all who were set aside are linear in
+    the prices, so that only the few are looked at again."""
+    market, still = this.crowd.market, np.zeros_like(price)
+    if this.few.background is None or (np.abs(price - this.look.price) > this.box).any():
+        return bound_of(this.crowd, this.crowd.look(price, 0.0, still))
+    before, now = (look_at(market, this.few.rows, each, 0.0, still).total for each in (this.look.price, price))
+    paid = float(this.few.background.demand @ (price - this.look.price))
+    return float(market.capacity @ price) + (this.look.total - before) - paid + now
 
 
 def _end_hulls(this: Round, point: Point) -> Outcome | None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from gavelopt.engine.aggregate import Merged, merge
-from gavelopt.engine.exact import exact
+from gavelopt.engine.exact import by_program, exact, task_of
 from gavelopt.engine.prices.barrier import interior, outcome_of
 from gavelopt.engine.prices.build import Built, build, multipliers
 from gavelopt.engine.prices.market import Market, available_threads
@@ -41,7 +41,7 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
     """
     utility, why = problem.utility, unsuited(problem)
     if utility is None or why is not None:
-        return _exactly(problem, aggregate, why or "")
+        return _noted(exact(problem, aggregate=aggregate), why or "")
     cores = threads or available_threads()
     merged = merge(problem.space, utility) if aggregate else None
     space, form = (merged.space, merged.utility) if merged else (problem.space, utility)
@@ -51,11 +51,11 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
         idle = Multipliers(np.zeros(len(space.capacity)))
         return Answer(np.zeros(problem.space.size), idle, notes=(*notes, "no job can run"))
     if built.market.jobs <= HANDFUL:
-        return _exactly(problem, aggregate, "so few kinds of jobs are one small program")
+        return _noted(by_program(task_of(problem, utility), merged), "so few kinds of jobs are one small program")
     found, how = solve_market(built, problem)
     if found is None or (found.gap(built.market) > problem.tolerance and not built.dead):
         reached = "" if found is None else f"; they had closed the gap to {found.gap(built.market):.2g}"
-        return _exactly(problem, aggregate, f"prices did not reach the tolerance{reached}", *notes)
+        return _noted(by_program(task_of(problem, utility), merged), f"prices did not reach the tolerance{reached}")
     x = found.plan.dense(problem.space.time, len(space.capacity), _member(merged), cores)
     proof = multipliers(built, form, found.proof)
     details = {"engine": how, "rounds": found.rounds, "open_jobs": found.open_jobs}
@@ -75,10 +75,9 @@ def unsuited(problem: Problem) -> str | None:
     return None
 
 
-def _exactly(problem: Problem, aggregate: bool, *why: str) -> Answer:
+def _noted(answer: Answer, why: str) -> Answer:
     """The answer of the exact method, with the reason for it in the notes."""
-    answer = exact(problem, aggregate=aggregate)
-    return replace(answer, notes=(*why, "by the exact method", *answer.notes), details={"engine": "exact"})
+    return replace(answer, notes=(why, "by the exact method", *answer.notes), details={"engine": "exact"})
 
 
 def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
