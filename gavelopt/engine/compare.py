@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gavelopt.engine.registry import methods_of, resolve
@@ -17,7 +18,18 @@ from gavelopt.model.solution import Solution
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLE = "gavelopt.report.text:comparison_text"
+# Presentation lives in a later layer; it is bound by name when first asked for.
+LATE = {
+    "text": "gavelopt.report.text:comparison_text",
+    "html": "gavelopt.report.comparison:comparison_html",
+    "plot": "gavelopt.report.comparison:plot_comparison",
+}
+
+
+def late(name: str) -> Callable[..., Any]:
+    """The function that stands behind a late-bound name."""
+    module, _, attribute = LATE[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)
@@ -60,9 +72,15 @@ class Comparison:
 
         return pd.DataFrame(self.rows()).set_index("method")
 
+    def plot(self, path: str | Path | None = None) -> Any:
+        """How near each method is to the best proved bound, and its seconds (extra ``plot``)."""
+        return late("plot")(self, path)
+
     def __str__(self) -> str:
-        module, _, name = TABLE.partition(":")
-        return getattr(importlib.import_module(module), name)(self)  # type: ignore[no-any-return]
+        return late("text")(self)  # type: ignore[no-any-return]
+
+    def _repr_html_(self) -> str:
+        return late("html")(self)  # type: ignore[no-any-return]
 
 
 def compare(
