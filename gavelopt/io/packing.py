@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gavelopt.errors import InputError
 from gavelopt.io.fields import Fields
 from gavelopt.io.training import FORMAT, read_notes
 from gavelopt.model.latency import INTERPOLATIONS, US_PER_MS, BatchProfile
@@ -85,11 +86,21 @@ def _profile(model: str, accelerator: str, rows: list[Fields], before: float, af
         accelerator,
         batch,
         latency,
-        None if any(m is None for m in memory) else [m * GIB for m in memory],
-        None if any(s is None for s in spread) else [s * US_PER_MS for s in spread],
+        _all_or_none("memory_gib", memory, GIB, rows),
+        _all_or_none("std_ms", spread, US_PER_MS, rows),
         before * US_PER_MS,
         after * US_PER_MS,
     )
+
+
+def _all_or_none(name: str, column: list[Any], unit: float, rows: list[Fields]) -> list[float] | None:
+    """A column in base units, None where no row has it. Raises InputError where only some have."""
+    missing = [at for at, value in enumerate(column) if value is None]
+    if len(missing) == len(column):
+        return None
+    if missing:
+        raise InputError(f"{name} is missing", where=rows[missing[0]].where, rule=f"{name} in every row, or in none")
+    return [value * unit for value in column]
 
 
 def _sessions(rows: list[Fields]) -> SessionSet:
