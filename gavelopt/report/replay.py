@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from gavelopt.model.arrays import FloatArray
 from gavelopt.replay.result import Replay
 from gavelopt.replay.serving import ServingReport
 from gavelopt.replay.timeline import Completions, Timeline
@@ -30,28 +32,56 @@ def replay_view(replay: Completions) -> RenderableType:
         return _serving(replay)
     assert isinstance(replay, Timeline)
     done = f"{int(replay.finished.sum()):,} of {words.count(len(replay.finished), 'job')} done"
-    parts: list[RenderableType] = [Text(f"{replay.scheduler} ({replay.mode}): {done}", style="bold"), _facts(replay)]
+    unit = Unit.fitting(np.concatenate([replay.arrival_s, replay.finish_s]))
+    parts: list[RenderableType] = [Text(f"{replay.scheduler} ({replay.mode}): {done}", style="bold")]
+    parts.append(_facts(replay, unit))
     if len(replay.finished):
-        parts += ["", _jobs(replay)]
+        parts += ["", _jobs(replay, unit)]
     if replay.warnings:
         parts += ["", notes(replay.warnings)]
     return Group(*parts)
 
 
-def _facts(replay: Timeline) -> RenderableType:
+@dataclass(frozen=True)
+class Unit:
+    """What the times of one view are written in, so that a column of them can be compared at a glance."""
+
+    seconds: float
+    name: str
+    decimals: int
+
+    @classmethod
+    def fitting(cls, times: FloatArray) -> Unit:
+        """Hours for a trace of more than two; otherwise seconds, whole where all are."""
+        known = times[np.isfinite(times)]
+        if known.max(initial=0.0) > 2 * words.HOUR_S:
+            return cls(words.HOUR_S, "h", 2)
+        whole = bool((np.abs(known - np.rint(known)) < 1e-6).all())
+        return cls(1.0, "s", 0 if whole else 1 if known.max(initial=0.0) >= 10 else 3)
+
+    def cell(self, value: float) -> str:
+        """A number of this unit, without its name; "never" for NaN."""
+        return "never" if np.isnan(value) else f"{value / self.seconds:,.{self.decimals}f}"
+
+    def text(self, *values: float) -> str:
+        """Numbers with the unit behind the last; a mean of whole seconds keeps a decimal where it has one."""
+        digits = self.decimals or (1 if any(abs(v - round(v)) > 1e-6 for v in values) else 0)
+        return " / ".join(f"{value / self.seconds:,.{digits}f}" for value in values) + f" {self.name}"
+
+
+def _facts(replay: Timeline, unit: Unit) -> RenderableType:
     figures, grid = replay.summary(), facts()
     if figures["finished"]:
-        _times(grid, figures, "JCT")
-        grid.add_row("queueing", f"{words.quantity(figures['mean_queueing_s'], 's')} on average")
-        grid.add_row("makespan", words.quantity(figures["makespan_s"], "s"))
-    if figures.get("mean_rho", np.nan) == figures.get("mean_rho", np.nan):
-        rho = f"{words.number(figures['mean_rho'])} on average, {words.number(figures['worst_rho'])} at worst"
-        grid.add_row("rho", rho)
+        _times(grid, figures, "JCT", unit)
+        grid.add_row("queueing", f"{unit.text(figures['mean_queueing_s'])} on average")
+        grid.add_row("makespan", unit.text(figures["makespan_s"]))
+    if isinstance(replay, Replay):
+        _fairness(grid, figures)
     used = ", ".join(f"{name} {100 * part:.1f} %" for name, part in figures["utilization"].items() if part == part)
     grid.add_row("in use", used or "nothing")
     grid.add_row("preemptions", f"{figures['preemptions']:,}")
     if isinstance(replay, Replay):
-        _promises(grid, replay, figures)
+        _promises(grid, replay, figures, unit)
     if figures.get("worst_gap") is not None:
         grid.add_row("gap", f"{words.gap(figures['worst_gap'])} at worst, of any plan")
     if figures["cost"] is not None:
@@ -60,19 +90,23 @@ def _facts(replay: Timeline) -> RenderableType:
     return grid
 
 
-def _times(grid: Table, figures: dict[str, Any], noun: str) -> None:
-    grid.add_row(f"mean {noun}", words.quantity(figures["mean_jct_s"], "s"))
-    middle = " / ".join(words.number(figures[f"p{q}_jct_s"]) for q in (50, 90, 99))
-    grid.add_row("p50 / p90 / p99", f"{middle} s")
+def _times(grid: Table, figures: dict[str, Any], noun: str, unit: Unit) -> None:
+    grid.add_row(f"mean {noun}", unit.text(figures["mean_jct_s"]))
+    grid.add_row("p50 / p90 / p99", unit.text(*(figures[f"p{q}_jct_s"] for q in (50, 90, 99))))
 
 
-def _promises(grid: Table, replay: Replay, figures: dict[str, Any]) -> None:
+def _fairness(grid: Table, figures: dict[str, Any]) -> None:
+    if figures["mean_rho"] == figures["mean_rho"]:
+        grid.add_row("rho", f"{figures['mean_rho']:.3f} on average, {figures['worst_rho']:.3f} at worst")
+
+
+def _promises(grid: Table, replay: Replay, figures: dict[str, Any], unit: Unit) -> None:
     """What a policy promised and what deadlines asked."""
     if figures["leases_kept"] is not None:
         grid.add_row("leases kept", f"{100 * figures['leases_kept']:.1f} %")
     if replay.deviation_s is not None and replay.mode == "rounds" and len(replay.deviation_s):
         worst = float(replay.deviation_s.max())
-        grid.add_row("off X", f"{words.quantity(worst, 's')} at most (promised against received, any job and type)")
+        grid.add_row("off X", f"{unit.text(worst)} at most (promised against received, any job and type)")
     if replay.instance.jobs.deadline_s is not None:
         grid.add_row("late", words.count(figures["slo_violations"], "job"))
 
@@ -82,24 +116,23 @@ def _computed(grid: Table, figures: dict[str, Any]) -> None:
     grid.add_row("computed in", words.seconds(figures["seconds"]) + (solved if figures["solves"] else ""))
 
 
-def _jobs(replay: Timeline) -> RenderableType:
+def _jobs(replay: Timeline, unit: Unit) -> RenderableType:
     jct = np.where(replay.finished, replay.jct_s, np.inf)
     few = len(jct) <= SHOWN
     rows = np.arange(len(jct)) if few else np.argsort(-jct, kind="stable")[:SHOWN]
     rho = replay.rho if isinstance(replay, Replay) else None
     table = sheet()
-    table.add_column("job" if few else "slowest jobs", no_wrap=True)
-    for head in ("arrival", "start", "finish", "JCT", *(() if rho is None else ("rho",)), "stops"):
+    table.add_column("job" if few else "slowest jobs", overflow="fold")
+    heads = [f"{head} ({unit.name})" for head in ("arrival", "start", "finish", "JCT")]
+    for head in (*heads, *(() if rho is None else ("rho",)), "stops"):
         table.add_column(head, justify="right", no_wrap=True)
     for row in rows.tolist():
         times = [replay.arrival_s[row], replay.start_s[row], replay.finish_s[row], replay.jct_s[row]]
-        cells = [_time(value) for value in (times if rho is None else [*times, rho[row]])]
+        cells = [unit.cell(float(value)) for value in times]
+        if rho is not None:
+            cells.append("never" if np.isnan(rho[row]) else f"{rho[row]:.3f}")
         table.add_row(Text(words.printable(replay.names[row])), *cells, f"{int(replay.preemptions[row]):,}")
     return table
-
-
-def _time(value: float) -> str:
-    return "never" if np.isnan(value) else words.number(float(value))
 
 
 def _serving(report: ServingReport) -> RenderableType:
@@ -107,7 +140,7 @@ def _serving(report: ServingReport) -> RenderableType:
     figures, grid = report.summary(), facts()
     share = f"{100 * figures['attainment']:.2f} % of {words.count(figures['requests'], 'request')} in time"
     if figures["finished"]:
-        _times(grid, figures, "latency")
+        _times(grid, figures, "latency", Unit(1e-3, "ms", 1))
     used = ", ".join(f"{100 * part:.1f} %" for part in list(figures["utilization"].values())[:SHOWN])
     more = len(figures["utilization"]) - SHOWN
     grid.add_row("groups in use", (used or "none") + (f", {more} more" if more > 0 else ""))
@@ -133,18 +166,44 @@ def _models(report: ServingReport) -> RenderableType:
 
 
 def sweep_view(rows: Sequence[dict[str, Any]]) -> RenderableType:
-    """One row a (scheduler, load): means over the seeds."""
+    """One row a (scheduler, load): means over the seeds. Loads and seeds are shown where there are any."""
+    loads, groups = any(row["load"] is not None for row in rows), _alike(rows)
+    seeds = any(len(mine) > 1 for mine in groups.values())
+    unit = Unit.fitting(np.array([row["makespan_s"] + 0.5 for row in rows]))
+    figures = _of_requests() if "attainment" in rows[0] else _of_jobs(unit)
     table = sheet()
-    for head in ("scheduler", "mode"):
-        table.add_column(head, no_wrap=True)
-    for head in ("jobs/h", "seeds", "mean JCT (h)", "p99 JCT (h)", "makespan (h)", "mean rho"):
-        table.add_column(head, justify="right", no_wrap=True)
+    table.add_column("scheduler", overflow="fold")
+    for head in ("mode", *(["jobs/h"] if loads else []), *(["seeds"] if seeds else []), *figures):
+        table.add_column(head, justify="left" if head == "mode" else "right", no_wrap=True)
+    for (scheduler, mode, load), mine in groups.items():
+        cells = ["at once" if load is None else f"{load:g}"] * loads + [str(len(mine))] * seeds
+        for name, write in figures.values():
+            cells.append(write(float(np.mean([row.get(name, np.nan) for row in mine]))))
+        table.add_row(scheduler, mode, *cells)
+    return table
+
+
+def _alike(rows: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    """The rows of each (scheduler, mode, load)."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["scheduler"], row["mode"], row["load"]), []).append(row)
-    for (scheduler, mode, load), mine in groups.items():
-        means = [float(np.mean([row[name] for row in mine])) for name in ("mean_jct_s", "p99_jct_s", "makespan_s")]
-        hours = [f"{mean / 3600:.2f}" for mean in means]
-        rho = f"{float(np.mean([row['mean_rho'] for row in mine])):.3f}" if "mean_rho" in mine[0] else "·"
-        table.add_row(scheduler, mode, "at once" if load is None else f"{load:g}", str(len(mine)), *hours, rho)
-    return table
+    return groups
+
+
+def _of_jobs(unit: Unit) -> dict[str, tuple[str, Callable[[float], str]]]:
+    """head: (figure, how it is written)."""
+    times = {"mean JCT": "mean_jct_s", "p99 JCT": "p99_jct_s", "makespan": "makespan_s"}
+    found: dict[str, tuple[str, Callable[[float], str]]] = {
+        f"{head} ({unit.name})": (name, unit.cell) for head, name in times.items()
+    }
+    return found | {"mean rho": ("mean_rho", lambda rho: "·" if np.isnan(rho) else f"{rho:.3f}")}
+
+
+def _of_requests() -> dict[str, tuple[str, Callable[[float], str]]]:
+    milli = Unit(1e-3, "ms", 1)
+    return {
+        "in time": ("attainment", lambda part: f"{100 * part:.2f} %"),
+        "mean latency (ms)": ("mean_jct_s", milli.cell),
+        "p99 (ms)": ("p99_jct_s", milli.cell),
+    }

@@ -14,6 +14,8 @@ from gavelopt.report import words
 from gavelopt.report.plots import COLOUR, _bare, _figure, check_picture
 
 DRAWN = 20_000  # bars of a Gantt chart at most: more are a grey block, and slow
+COLOURS = 20
+NAMED = 60  # bars up to which they carry names
 HOUR_S = 3600.0
 
 
@@ -82,10 +84,12 @@ def _usage(axes: Any, replay: Timeline, unit: float, name: str) -> None:
     for kind, label in enumerate(replay.cluster.accelerators):
         if replay.cluster.count[kind] > 0:
             axes.stairs(share[:, kind], edges / unit, label=label, baseline=None)
+    axes.set_xlim(edges[0] / unit, edges[-1] / unit)
     axes.set_ylim(0, 1.08)
     axes.set_xlabel(name)
     axes.set_title("share of accelerators in use", fontsize=10)
-    axes.legend(fontsize=8, frameon=False, ncols=3, loc="lower center")
+    if len(replay.cluster) > 1:
+        axes.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     _bare(axes)
 
 
@@ -94,24 +98,44 @@ def _gantt(axes: Any, replay: Timeline, unit: float, name: str) -> None:
     from matplotlib import colormaps
 
     log, count = replay.log, np.floor(replay.cluster.count + 1e-9).astype(int)
-    base = np.concatenate([[0], np.cumsum(count)])
-    colours = colormaps["tab20"]
-    bars: dict[int, list[tuple[int, float, float]]] = {}
-    for segment, devices in enumerate(replay.devices):
-        start, length = log.start_s[segment] / unit, (log.end_s[segment] - log.start_s[segment]) / unit
-        for device in devices:
-            row = int(base[log.accelerator[segment]]) + device
-            bars.setdefault(int(log.job[segment]), []).append((row, float(start), float(length)))
+    base, bars = np.concatenate([[0], np.cumsum(count)]), _bars(replay, unit)
+    colours, edge = colormaps["tab20"], "white" if len(log) < 400 else "none"
     for job, pieces in bars.items():
         rows, starts, lengths = zip(*pieces, strict=True)
-        edge = "white" if len(log) < 400 else "none"
-        axes.barh(rows, lengths, left=starts, height=0.9, color=colours(job % 20), edgecolor=edge, linewidth=0.5)
+        axes.barh(rows, lengths, left=starts, height=0.9, color=colours(job % COLOURS), edgecolor=edge, linewidth=0.5)
+    start, end = replay.usage(1)[0] / unit
+    if sum(map(len, bars.values())) <= NAMED:
+        _names_on(axes, replay, bars, (end - start) / 40)
     for kind, label in enumerate(replay.cluster.accelerators):
         if kind:
             axes.axhline(base[kind] - 0.5, color="black", linewidth=0.6)
         axes.text(-0.01, (base[kind] + base[kind + 1] - 1) / 2, label, transform=axes.get_yaxis_transform(), ha="right")
     axes.set_yticks([])
+    axes.set_xlim(start, end)
     axes.set_ylim(base[-1] - 0.5, -0.5)
     axes.set_xlabel(name)
-    axes.set_title("who holds which accelerator (one line each, one colour a job)", fontsize=10)
+    one = "one colour a job" if len(replay.names) <= COLOURS else f"colours of jobs repeat after {COLOURS}"
+    axes.set_title(f"who holds which accelerator (one line each, {one})", fontsize=10)
     _bare(axes)
+
+
+def _bars(replay: Timeline, unit: float) -> dict[int, list[tuple[int, float, float]]]:
+    """job: (line, start, length) of each accelerator that it held."""
+    log = replay.log
+    base = np.concatenate([[0], np.cumsum(np.floor(replay.cluster.count + 1e-9).astype(int))])
+    bars: dict[int, list[tuple[int, float, float]]] = {}
+    for segment, devices in enumerate(replay.devices):
+        start, length = log.start_s[segment] / unit, (log.end_s[segment] - log.start_s[segment]) / unit
+        first = int(base[log.accelerator[segment]])
+        pieces = [(first + device, float(start), float(length)) for device in devices]
+        bars.setdefault(int(log.job[segment]), []).extend(pieces)
+    return bars
+
+
+def _names_on(axes: Any, replay: Timeline, bars: dict[int, list[tuple[int, float, float]]], least: float) -> None:
+    """The job's name on every bar of at least ``least``."""
+    for job, pieces in bars.items():
+        for row, start, length in pieces:
+            if length >= least:
+                name = words.printable(replay.names[job])
+                axes.text(start + length / 2, row, name, ha="center", va="center", fontsize=8, clip_on=True)
