@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gavelopt.cli import answers, bench, catalogue, data, doctor, fairness, inspection, replay
+from gavelopt.cli import answers, bench, catalogue, data, doctor, fairness, inspection, questions, replay
 from gavelopt.cli.talk import prepare
 
 app = typer.Typer(
@@ -45,6 +45,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "solve": answers.solve,
     "compare": answers.compare,
     "plot": answers.plot,
+    "explain": questions.explain,
+    "what-if": questions.what_if,
     "audit": fairness.audit,
     "inspect": inspection.inspect,
     "convert": data.convert,

@@ -11,7 +11,7 @@ def number(value: float) -> str:
     """Six significant digits; thousands are grouped where the number is large but not huge."""
     if math.isfinite(value) and 1e5 <= abs(value) < 1e15:
         return f"{value:,.0f}"
-    return f"{value:.6g}"
+    return f"{value + 0.0:.6g}"  # nothing has no sign
 
 
 def quantity(value: float, unit: str) -> str:
