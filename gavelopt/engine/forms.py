@@ -133,6 +133,9 @@ def _conic(task: Task, solver: str) -> Found:
     space, form = task.space, _runnable(task.space, task.form)
     if not form.active.any():
         return _nothing(task)
+    plenty = _plenty(space)
+    if plenty is not None:
+        return plenty
     about = np.where(space.ceiling > 0, space.ceiling, 1.0)
     if form.p < 0:
         fair = Utility(-np.inf, form.slope, form.offset, form.weight)
@@ -155,6 +158,19 @@ def _conic(task: Task, solver: str) -> Found:
         about = np.where(form.active & (rate > 0), rate, about)
     assert best is not None
     return best[1]
+
+
+def _plenty(space: AllocationSpace) -> Found | None:
+    """Everybody all the time on the fastest type, where there is room for that: the optimum of whatever rises with rates."""
+    grid = space.plain
+    if grid is None:
+        return None
+    best = np.where(grid.usable, grid.table, 0.0)
+    x = np.zeros_like(best)
+    x[np.arange(len(x)), best.argmax(axis=1)] = np.where(best.max(axis=1) > 0, space.time, 0.0)
+    if (space.usage(x.ravel()) > space.capacity).any():
+        return None
+    return Found(x.ravel(), Multipliers(np.zeros(len(space.capacity)), None, space.ceiling), "no program: room for all")
 
 
 def price_proof(

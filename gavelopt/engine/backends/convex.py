@@ -88,24 +88,30 @@ def solve_power(
     rate, member, use = space.matrices
     on = utility.active
     columns = np.flatnonzero(space.usable & (np.asarray((rate[on] > 0).sum(axis=0)).ravel() > 0))
+    budget = np.where(
+        space.time > 0, space.time, 1.0
+    )  # classes of many jobs have much time: a unit for each job and type
+    count = np.where(space.capacity > 0, space.capacity, 1.0)
+    unit = np.asarray(member[:, columns].T @ budget) / np.asarray(member[:, columns].sum(axis=0)).ravel()
     x = cp.Variable(len(columns), nonneg=True)
     q = cp.Variable(int(on.sum()))
-    rates = q == sparse.csr_array(sparse.diags_array(1.0 / about) @ rate)[on][:, columns] @ x
-    capacity = use[:, columns] @ x <= space.capacity
-    time = member[:, columns] @ x <= space.time
+    scaled = sparse.diags_array(unit)
+    rates = q == sparse.csr_array(sparse.diags_array(1.0 / about) @ rate)[on][:, columns] @ scaled @ x
+    capacity = sparse.diags_array(1.0 / count) @ use[:, columns] @ scaled @ x <= space.capacity / count
+    time = sparse.diags_array(1.0 / budget) @ member[:, columns] @ scaled @ x <= space.time / budget
     factor = _factors(utility, about)[on]
     problem = cp.Problem(_objective(cp, utility.p, factor, q), [rates, capacity, time])
     run(problem, solver, seconds)
     if x.value is None:
         raise SolverError(f"cvxpy with {solver} ended with {problem.status!r} and no solution")
     full, worth, at = np.zeros(space.size), np.zeros(len(space.jobs)), np.zeros(len(space.jobs))
-    full[columns] = np.maximum(x.value, 0.0)
+    full[columns] = np.maximum(x.value, 0.0) * unit
     slope = factor * (abs(utility.p) or 1.0)
     worth[on] = slope * about[on] ** -utility.p
     marginal = np.maximum(np.abs(_dual(rates, len(slope))), np.finfo(float).tiny)
     at[on] = about[on] * (marginal / slope) ** (1.0 / (utility.p - 1.0))
-    hours = np.maximum(_dual(time, len(space.jobs)), 0.0)
-    return full, np.maximum(_dual(capacity, len(space.capacity)), 0.0), hours, worth, at
+    hours = np.maximum(_dual(time, len(space.jobs)), 0.0) / budget
+    return full, np.maximum(_dual(capacity, len(space.capacity)), 0.0) / count, hours, worth, at
 
 
 def _factors(utility: Utility, about: FloatArray) -> FloatArray:

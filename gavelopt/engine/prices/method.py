@@ -51,7 +51,10 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
         idle = Multipliers(np.zeros(len(space.capacity)))
         return Answer(np.zeros(problem.space.size), idle, notes=(*notes, "no job can run"))
     if built.market.jobs <= HANDFUL:
-        return _noted(by_program(task_of(problem, utility), merged), "so few kinds of jobs are one small program")
+        try:
+            return _noted(by_program(task_of(problem, utility), merged), "so few kinds of jobs are one small program")
+        except SolverError as error:
+            notes.append(f"a small program, but {error}")
     found, how = solve_market(built, problem)
     if found is None or (found.gap(built.market) > problem.tolerance and not built.dead):
         reached = "" if found is None else f"; they had closed the gap to {found.gap(built.market):.2g}"
