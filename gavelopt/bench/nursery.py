@@ -53,6 +53,7 @@ def raised(request: dict[str, Any]) -> dict[str, Any]:
             os.close(reader)
             os.dup2(words.fileno(), 2)
             _live(request, writer)
+        os.setpgid(child, child)  # here as there: whoever is first
         os.close(writer)
         text, in_time = _received(reader, start + request["deadline_s"])
         os.close(reader)

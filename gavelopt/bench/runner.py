@@ -78,7 +78,7 @@ def one(asked: dict[str, Any], data: str | None) -> dict[str, Any]:
     """One run, in a process forked by this worker's nursery: the record with where and when it was made."""
     run = Run(**asked)
     started = time.time()
-    found = _nursery(run.threads).ask({"run": asked, "deadline_s": run.deadline_s, "data": data})
+    found = nursery_of_this_thread(run.threads).ask({"run": asked, "deadline_s": run.deadline_s, "data": data})
     return {
         "format": FORMAT,
         "key": run.key,
@@ -126,8 +126,8 @@ class Nursery:
             self.process.wait(timeout=10)
 
 
-def _nursery(threads: int) -> Nursery:
-    """The nursery of this thread for runs with so many threads."""
+def nursery_of_this_thread(threads: int) -> Nursery:
+    """The nursery that this thread keeps for runs with so many threads; started when first asked for."""
     if not hasattr(_here, "nurseries"):
         _here.nurseries = {}
     if threads not in _here.nurseries:

@@ -108,9 +108,12 @@ def _class(numeric: bool) -> str:
 
 
 def picture(figure: Any, caption: str) -> str:
-    """A matplotlib Figure as a picture inside the page."""
+    """A matplotlib Figure as a picture inside the page; the same figure gives the same text."""
+    from matplotlib import rc_context
+
     text = io.BytesIO()
-    figure.savefig(text, format="svg")
+    with rc_context({"svg.hashsalt": "gavelopt"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
     data = base64.b64encode(text.getvalue()).decode("ascii")
     words = escape(caption)
     return (
