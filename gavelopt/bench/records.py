@@ -41,7 +41,7 @@ def append(path: Path, record: dict[str, Any]) -> None:
             whole = file.read(1) == b"\n"
             if not whole:
                 file.write(b"\n")
-        file.write(json.dumps(record, sort_keys=True).encode() + b"\n")
+        file.write(json.dumps(record).encode() + b"\n")
 
 
 def mend(path: Path) -> None:
