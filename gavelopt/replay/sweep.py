@@ -3,8 +3,9 @@
     rows = sweep(TraceGenerator(profiles, cluster), schedulers=["max_min", "max_min_fairness"], loads=[4.0, 5.6],
                  seeds=range(3), jobs=1000, path="sweep.jsonl", workers=2)
 
-Every finished replay is one line of JSON in ``path``, written at once; a line is known again by its scheduler, mode, load,
-seed, jobs and options. joblib does the work; ``backend="ray"`` sends it to a Ray cluster (extra ``ray``).
+Every finished replay is one line of JSON in ``path``, written at once; a line is known again by its scheduler, load, seed,
+jobs, options, and the generator's ``fingerprint`` where it has one. joblib does the work; ``backend="ray"`` sends it to a
+Ray cluster (extra ``ray``): the one that ray.init() has joined, otherwise one on this machine.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gavelopt.errors import InputError
+from gavelopt.errors import InputError, UnknownName
 from gavelopt.model.instance import Instance
 from gavelopt.replay.run import replay
 
 BACKENDS = ("loky", "threading", "ray")
 Generator = Callable[[int, float | None, int], Instance]
+Row = tuple["Cell", dict[str, Any]]
 
 
 class Cell(NamedTuple):
@@ -56,14 +59,17 @@ def sweep(
         InputError: an unknown backend, Ray where it is not installed, a line of ``path`` that is no row of a sweep.
     """
     if backend not in BACKENDS:
-        raise InputError("unknown backend", seen=backend, rule=", ".join(BACKENDS))
-    file = None if path is None else Path(path)
-    marked = {"jobs": jobs, "options": options}
+        raise UnknownName.among("backend", backend, BACKENDS)
+    if workers < 1:
+        raise InputError("workers out of range", seen=workers, rule="at least 1")
+    loads, seeds, file = tuple(loads), tuple(seeds), None if path is None else Path(path)
+    marked = {"jobs": jobs, "options": options, "generator": getattr(generator, "fingerprint", None)}
     done = {} if file is None else _known(file, marked)
     cells = [Cell(name, load, seed) for name in schedulers for load in loads for seed in seeds]
     missing = [cell for cell in cells if cell not in done]
+    run = _on_ray if backend == "ray" else _on_joblib
     with _progress(len(cells), len(cells) - len(missing)) as step:
-        for cell, row in _run(generator, missing, jobs, options, workers, backend):
+        for cell, row in run(partial(_one, generator, jobs, dict(options)), missing, workers, backend):
             done[cell] = {**row, **cell._asdict(), **marked}
             if file is not None:
                 with file.open("a", encoding="utf-8") as lines:
@@ -72,32 +78,39 @@ def sweep(
     return [done[cell] for cell in cells]
 
 
-def _run(
-    generator: Generator, cells: Sequence[Cell], jobs: int, options: Mapping[str, Any], workers: int, backend: str
-) -> Iterator[tuple[Cell, dict[str, Any]]]:
-    """The replays as they end."""
-    from joblib import Parallel, delayed, parallel_config
-
-    if backend == "ray":
-        _register_ray()
-    chosen = parallel_config(backend, n_jobs=workers) if workers > 1 or backend == "ray" else nullcontext()
-    with chosen:
-        work = Parallel(return_as="generator_unordered")
-        yield from work(delayed(_one)(generator, cell, jobs, dict(options)) for cell in cells)
-
-
-def _one(generator: Generator, cell: Cell, jobs: int, options: dict[str, Any]) -> tuple[Cell, dict[str, Any]]:
+def _one(generator: Generator, jobs: int, options: dict[str, Any], cell: Cell) -> Row:
     instance = generator(jobs, cell.load, cell.seed)
     found = replay(instance, cell.scheduler, seed=cell.seed, **options)
     return cell, {**found.summary(), "described": found.scheduler}
 
 
-def _register_ray() -> None:
+def _on_joblib(one: Callable[[Cell], Row], cells: Sequence[Cell], workers: int, backend: str) -> Iterator[Row]:
+    """The replays as they end."""
+    from joblib import Parallel, delayed, parallel_config
+
+    with parallel_config(backend, n_jobs=workers) if workers > 1 else nullcontext():
+        yield from Parallel(return_as="generator_unordered")(delayed(one)(cell) for cell in cells)
+
+
+def _on_ray(one: Callable[[Cell], Row], cells: Sequence[Cell], workers: int, backend: str) -> Iterator[Row]:
+    """The same on a Ray cluster, ``workers`` replays at a time. (joblib's Ray backend returns nothing before the end.)"""
     try:
-        from ray.util.joblib import register_ray
+        import ray
     except ImportError as error:
-        raise InputError("the backend ray needs Ray", seen=str(error), fix="pip install 'gavelopt[ray]'") from error
-    register_ray()
+        raise InputError(
+            f"backend {backend!r} needs Ray", seen=str(error), fix="pip install 'gavelopt[ray]'"
+        ) from error
+
+    def task(cell: Cell) -> Row:
+        return one(cell)
+
+    remote, waiting = ray.remote(task), list(reversed(cells))
+    running: list[Any] = []
+    while waiting or running:
+        while waiting and len(running) < workers:
+            running.append(remote.remote(waiting.pop()))
+        ended, running = ray.wait(running)
+        yield from ray.get(ended)
 
 
 def _known(file: Path, marked: Mapping[str, Any]) -> dict[Cell, dict[str, Any]]:

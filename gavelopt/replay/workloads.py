@@ -13,6 +13,7 @@ A duration is seconds on the reference type with the job's gang; steps are durat
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,6 +85,16 @@ class TraceGenerator:
         if self.durations not in DURATIONS:
             raise UnknownName.among("durations", self.durations, DURATIONS)
 
+    @property
+    def fingerprint(self) -> str:
+        """The same for generators that draw the same jobs from the same seed."""
+        parts = (self.durations, self.gangs, self.reference, self.priorities, self.slos, list(self.profiles.keys))
+        cluster = dict(zip(self.cluster.accelerators, self.cluster.count.tolist(), strict=True))
+        digest = hashlib.sha256(repr((parts, cluster, sorted(map(repr, self.profiles.pairs)))).encode())
+        for array in (self.profiles.rates, np.zeros(0) if self.runtimes is None else self.runtimes):
+            digest.update(np.ascontiguousarray(array, dtype=np.float64).tobytes())
+        return digest.hexdigest()[:16]
+
     def __call__(self, jobs: int, rate_per_hour: float | None, seed: int = 0) -> Instance:
         """``jobs`` jobs that arrive at ``rate_per_hour`` (None: all at 0)."""
         random = np.random.default_rng(seed)
@@ -117,7 +128,10 @@ class TraceGenerator:
             rows = [row for row, (_, scale) in enumerate(self.profiles.keys) if scale == size]
             able = [row for row in rows if self.profiles.rates[row, column] > 0]
             if not able:
-                raise InputError(f"no workload was measured with {size} accelerators on {self.reference!r}")
+                raise InputError(
+                    f"no workload was measured with {size} accelerators on {self.reference!r}",
+                    fix="gangs='single', or profiles that measure such gangs (Gavel's simulation_throughputs.json)",
+                )
             for job in np.flatnonzero(gang == size).tolist():
                 row = able[int(random.integers(len(able)))]
                 workload[job], rate[job] = self.profiles.keys[row][0], self.profiles.rates[row, column]

@@ -145,28 +145,6 @@ def test_the_checks_find_what_is_wrong() -> None:
     assert {check.name for check in failed(at_once, bound_s=11.0)} == {"makespan not below its bound"}
 
 
-def test_sweep_resumes(tmp_path: Path) -> None:
-    generator = go.TraceGenerator(go.examples.gavel_profiles(), go.Cluster.from_spec("v100:2,p100:2,k80:2"))
-    path = tmp_path / "sweep.jsonl"
-    part = go.sweep(generator, ["fcfs"], [0.5], [0, 1], jobs=20, path=path)
-    assert len(path.read_text().splitlines()) == 2
-    with path.open("a") as lines:
-        lines.write('{"scheduler": "fc')  # a run that was killed while it wrote
-    both = go.sweep(
-        generator, ["fcfs", "srtf"], [0.5, None], [0, 1], jobs=20, path=path, workers=2, backend="threading"
-    )
-    assert both[:2] == part
-    assert len(both) == len(path.read_text().splitlines()) == 8
-    assert [(row["scheduler"], row["load"], row["seed"]) for row in both[-2:]] == [("srtf", None, 0), ("srtf", None, 1)]
-    one = go.replay(generator(20, 0.5, 1), "fcfs", seed=1)
-    assert both[1]["mean_jct_s"] == pytest.approx(one.mean_jct_s)
-    again = go.sweep(generator, ["fcfs"], [0.5], [0], jobs=21, path=path)  # other jobs: not the same row
-    assert again[0]["jobs"] == 21
-    path.write_text("nonsense\n")
-    with pytest.raises(go.InputError, match="row of a sweep"):
-        go.sweep(generator, ["fcfs"], [0.5], jobs=20, path=path)
-
-
 def test_command_line(tmp_path: Path) -> None:
     runner = CliRunner()
     found = runner.invoke(app, ["replay", "--generate", "30", "--rate", "4", "-s", "srtf", "--json"])
