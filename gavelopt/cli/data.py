@@ -1,30 +1,14 @@
-"""How every command reads its instance; convert, which writes it."""
+"""convert: read an instance in one format, write it in another."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gavelopt.cli import options, talk
-from gavelopt.errors import InputError
-from gavelopt.report import words
-
-
-def question(file: Path | None, cluster: str | None, jobs: Path | None, throughputs: Path | None, missing: str) -> Any:
-    """The instance that the arguments of a command describe; the embedded example, said aloud, where they name no file."""
-    import gavelopt as go
-
-    if file is not None:
-        return go.read(file, cluster=cluster, jobs=jobs, throughputs=throughputs, missing=missing)
-    if throughputs is not None:
-        return go.read(throughputs, cluster=cluster, jobs=jobs, missing=missing)
-    if jobs is not None:
-        raise InputError("a job list needs throughputs", seen=str(jobs), fix="add --throughputs FILE")
-    instance = go.examples.gavel() if cluster is None else go.examples.gavel(cluster=cluster)
-    talk.say(f"no FILE: using the embedded example {instance.name!r}, {words.count(len(instance.jobs), 'job')}")
-    return instance
+from gavelopt.cli.asking import question
 
 
 def refuse_unwritable(path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gavelopt.cli import options, talk
-from gavelopt.cli.data import question
+from gavelopt.cli.asking import Asked, asks
 from gavelopt.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,25 +21,17 @@ Foreign = Annotated[
         metavar="ALLOCATION", help="Who held what (CSV, TSV or Parquet); without it a policy is solved first."
     ),
 ]
-Asked = Annotated[
+Held = Annotated[
     str | None,
     typer.Option("--policy", "-p", help="Policy to solve (max_min), or whose floors ALLOCATION should keep."),
 ]
 
 
+@asks()
 def audit(
-    file: options.File = None,
+    asked: Asked,
     allocation: Foreign = None,
-    policy: Asked = None,
-    method: options.Method = "auto",
-    cluster: options.Cluster = None,
-    jobs: options.Jobs = None,
-    throughputs: options.Throughputs = None,
-    missing: options.Missing = "error",
-    set_: options.Set = None,
-    time_limit: options.TimeLimit = None,
-    seed: options.Seed = 0,
-    tolerance: options.Tolerance = 1e-6,
+    policy: Held = None,
     entitlement: Annotated[str, typer.Option(metavar="weight|equal", help="What a job has a right to.")] = "weight",
     probe: Annotated[
         int, typer.Option(metavar="N", help="Let N jobs lie about a rate, and solve again each time.")
@@ -52,15 +44,14 @@ def audit(
     with talk.guarded(as_json):
         from gavelopt.report.audit import audit_view
 
-        chosen = options.settings(set_)
-        instance = question(file, cluster, jobs, throughputs, missing)
-        common: dict[str, Any] = {"time_limit": time_limit, "seed": seed}
-        asked: dict[str, Any] = {"entitlement": entitlement, "tolerance": tolerance, "seed": seed}
+        chosen, instance = asked.settings(), asked.instance()
+        how = {"method": asked.method, "time_limit": asked.time_limit, "seed": asked.seed, **chosen}
+        rules = {"entitlement": entitlement, "tolerance": asked.tolerance, "seed": asked.seed}
         with talk.working("auditing"):
             if allocation is None:
-                found = _solved(instance, policy or "max_min", {"method": method, **common, **chosen}, probe, asked)
+                found = _solved(instance, policy or "max_min", how, probe, rules)
             else:
-                found = _foreign(instance, allocation, policy, chosen, probe, asked)
+                found = _foreign(instance, allocation, policy, chosen, probe, rules)
         if as_json:
             talk.document(found.to_dict())
         talk.show(audit_view(found, worst), as_json=as_json)
@@ -68,18 +59,18 @@ def audit(
             raise typer.Exit(talk.NOT_SOLVED)
 
 
-def _solved(instance: Instance, policy: str, how: dict[str, Any], probe: int, asked: dict[str, Any]) -> Audit:
+def _solved(instance: Instance, policy: str, how: dict[str, Any], probe: int, rules: dict[str, Any]) -> Audit:
     import gavelopt as go
 
     solution = go.solve(instance, policy, **how)
     if not solution.solved:
         talk.say(f"not solved: {solution.status}. {solution.message}")
         raise typer.Exit(talk.NOT_SOLVED)
-    return solution.audit(probe_jobs=probe, **asked)  # type: ignore[no-any-return]
+    return solution.audit(probe_jobs=probe, **rules)  # type: ignore[no-any-return]
 
 
 def _foreign(
-    instance: Instance, path: Path, policy: str | None, chosen: dict[str, Any], probe: int, asked: dict[str, Any]
+    instance: Instance, path: Path, policy: str | None, chosen: dict[str, Any], probe: int, rules: dict[str, Any]
 ) -> Audit:
     import gavelopt as go
     from gavelopt.engine.registry import resolve
@@ -93,4 +84,4 @@ def _foreign(
     kept, left = (None, chosen) if policy is None else resolve(policy, chosen)
     if left:
         raise InputError(f"--set {next(iter(left))} has no policy to belong to", fix="name it with --policy")
-    return go.audit(instance, go.read_allocation(path, instance), kept, **asked)
+    return go.audit(instance, go.read_allocation(path, instance), kept, **rules)

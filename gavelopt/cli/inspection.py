@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from gavelopt.cli import options, talk
-from gavelopt.cli.data import question
+from gavelopt.cli.asking import question
 from gavelopt.report import words
 from gavelopt.report.instance import instance_summary, instance_view, jobs_summary, jobs_view
 from gavelopt.report.layout import notes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from gavelopt.cli import options, talk
-from gavelopt.cli.data import question
+from gavelopt.cli.asking import Asked, asks
 from gavelopt.errors import InputError
 
 Job = Annotated[list[str], typer.Option("--job", "-j", metavar="NAME", help="Job to explain; may be repeated.")]
@@ -19,34 +19,17 @@ Count = Annotated[
 ]
 
 
+@asks()
 def explain(
+    asked: Asked,
     job: Job,
-    file: options.File = None,
-    policy: options.Policy = "max_min",
-    method: options.Method = "auto",
-    cluster: options.Cluster = None,
-    jobs: options.Jobs = None,
-    throughputs: options.Throughputs = None,
-    missing: options.Missing = "error",
-    set_: options.Set = None,
-    time_limit: options.TimeLimit = None,
-    seed: options.Seed = 0,
-    tolerance: options.Tolerance = 1e-6,
     as_json: options.Json = False,
 ) -> None:
     """Say why a job got what it got: what each type is worth to it, against its price."""
     with talk.guarded(as_json):
-        import gavelopt as go
         from gavelopt.report.explanations import explanation_view
 
-        chosen = options.settings(set_)
-        instance = question(file, cluster, jobs, throughputs, missing)
-        common: dict[str, Any] = {"time_limit": time_limit, "seed": seed, "tolerance": tolerance}
-        with talk.working(f"solving {policy}"):
-            solution = go.solve(instance, policy, method=method, **common, **chosen)
-        if not solution.solved:
-            talk.say(f"not solved: {solution.status}. {solution.message}")
-            raise typer.Exit(talk.NOT_SOLVED)
+        solution = asked.solved()
         found = [solution.explain(name) for name in job]
         if as_json:
             talk.document({name: explained.to_dict() for name, explained in zip(job, found, strict=True)})
@@ -54,20 +37,11 @@ def explain(
             talk.show(explanation_view(explained), as_json=as_json)
 
 
+@asks()
 def what_if(
+    asked: Asked,
     add: Add = None,
     count: Count = None,
-    file: options.File = None,
-    policy: options.Policy = "max_min",
-    method: options.Method = "auto",
-    cluster: options.Cluster = None,
-    jobs: options.Jobs = None,
-    throughputs: options.Throughputs = None,
-    missing: options.Missing = "error",
-    set_: options.Set = None,
-    time_limit: options.TimeLimit = None,
-    seed: options.Seed = 0,
-    tolerance: options.Tolerance = 1e-6,
     as_json: options.Json = False,
 ) -> None:
     """Solve again with other accelerators: --add v100=8, or the frontier of the value with --count v100=0:16:2."""
@@ -77,16 +51,15 @@ def what_if(
 
         if bool(add) == bool(count):
             raise InputError("what-if needs one of --add and --count", fix="for example --add v100=8")
-        chosen = options.settings(set_)
-        common: dict[str, Any] = {"method": method, "time_limit": time_limit, "seed": seed, "tolerance": tolerance}
-        instance = question(file, cluster, jobs, throughputs, missing)
-        with talk.working(f"solving {policy}"):
+        how = {"method": asked.method, **asked.limits(), **asked.settings()}
+        instance = asked.instance()
+        with talk.working(f"solving {asked.policy}"):
             if count is None:
-                answer = go.what_if(instance, policy, add=_numbers(add or []), **common, **chosen)
+                answer = go.what_if(instance, asked.policy, add=_numbers(add or []), **how)
                 document, view, solved = answer.to_dict(), what_if_view(answer), answer.change is not None
             else:
                 name, counts = _counts(count)
-                line = go.frontier(instance, policy, name, counts, **common, **chosen)
+                line = go.frontier(instance, asked.policy, name, counts, **how)
                 document, view, solved = line.to_dict(), frontier_view(line), any(p.value is not None for p in line)
         if as_json:
             talk.document(document)

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from gavelopt.cli import options, talk
-from gavelopt.cli.data import question, refuse_unwritable
+from gavelopt.cli.asking import question
+from gavelopt.cli.data import refuse_unwritable
 from gavelopt.errors import InputError
 
 USUAL = {"training": "max_min", "elastic_trace": "pollux_fitness", "placement": "placement"}
