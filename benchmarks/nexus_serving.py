@@ -60,7 +60,7 @@ def drops(requests: int) -> Table:
 def contents(duration: float = 60.0) -> Table:
     """Planning by mean, quantiles and the worst content."""
     rng = np.random.default_rng(0)
-    weight = np.clip(rng.lognormal(-1.5, 0.7, 100_000), 0.04, 1.0)
+    weight = np.clip(rng.lognormal(-2.0, 0.6, 100_000), 0.04, 1.0)
     weight /= weight.mean()
     table = Table(title="contents that vary: planned at ...")
     for column in ("content", "times the mean", "GPUs", "good %", "late %", "dropped %"):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import gcd
 
 import numpy as np
@@ -121,7 +121,7 @@ def packed(residuals: Residuals, deadline: float, root_only: bool = False) -> tu
         _enumerate(search, master, root)
     if not search.stopped() and root.complete:
         branch_and_price(search, table, master.columns)
-    return search, prices
+    return search, replace(prices, search=search.closed)
 
 
 def _start(search: Search) -> None:

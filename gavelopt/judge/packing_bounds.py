@@ -41,11 +41,13 @@ FINE = 1000  # prices of a proof are whole thousandths of a price unit
 class PatternPrices(Multipliers):
     """What a packing method offers as proof, in whole billionths of a GPU (or of its cost per hour).
 
-    sessions: (K,) price pi of serving a session's residual; types: (R,) price nu of a GPU of a limited type.
+    sessions: (K,) price pi of serving a session's residual; types: (R,) price nu of a GPU of a limited type;
+    search: whether the method holds its packing for the best, so that a search for a cheaper one is worth its time.
     """
 
     sessions: IntArray | None = None
     types: IntArray | None = None
+    search: bool = False
 
 
 def packing_bounds(
@@ -60,7 +62,7 @@ def packing_bounds(
     Args:
         minimise: ``gpus`` or ``cost`` (price per hour). variant: ``unsplit``, or ``split`` (``online`` counts as split).
         proof: PatternPrices (``unsplit``) or VisitPrices (of any variant).
-        cost: of a plan that might be optimal; the search bound is then tried where the others leave a gap.
+        cost: of a plan that might be optimal; where the others leave a gap and the proof asks for it, the search is tried.
     """
     price = instance.price(minimise)
     rate, base = instance.sessions.rate_urps, 0
@@ -82,7 +84,7 @@ def packing_bounds(
         found["pattern"] = base + Fraction(dual, FINE)
         reached = max(_round_up(value, step) for value in found.values())
         target = None if cost is None else round(cost * MICRO)
-        if target is not None and reached < target:
+        if target is not None and proof.search and reached < target:
             budget = (target - step - base) * FINE - dual
             if nothing_cheaper(instance, rate, prices, price * FINE, left, budget):
                 found["search"] = target

@@ -16,6 +16,7 @@ from gavelopt.model.arrays import BoolArray, IntArray
 from gavelopt.model.packing import MICRO, UNLIMITED, PackingInstance
 
 MOST_STATES = 2_000_000  # beyond this the fractional bound is taken instead: weaker, never false
+MOST_WORK = 30_000_000  # states looked at in all, for the same reason
 CHUNK = 32  # rows listed at once
 MASK_BITS = 62
 
@@ -84,14 +85,15 @@ class Knapsacks:
 
     def beyond(self, allowed: int) -> int:
         """The largest total price that fits one GPU where it exceeds ``allowed``, else ``allowed``."""
-        states, best = States.start(self, allowed + 1), allowed
+        states, best, work = States.start(self, allowed + 1), allowed, 0
         for item in range(self.time.shape[1]):
             if not len(states.row):
                 break
             states = states.step(self, item)
             best = max(best, int(states.paid.max(initial=0)))
             reach = states.reach(self, item + 1)
-            if len(reach) > MOST_STATES:
+            work += len(reach)
+            if len(reach) > MOST_STATES or work > MOST_WORK:
                 return max(best, int(reach.max()))
             states = states.take(reach > best)
             if self.memory is None and len(states.row):
@@ -102,14 +104,15 @@ class Knapsacks:
         """All maximal sets with a total price of ``least`` or more, as (bit masks over members, price); None if too many."""
         if self.time.shape[1] > MASK_BITS:
             return None
-        whole, listed = States.start(self, least), []
+        whole, listed, work = States.start(self, least), [], 0
         for part in np.array_split(np.arange(len(whole.row)), len(whole.row) // CHUNK + 1):
             states = whole.take(part)
             for item in range(self.time.shape[1]):
                 states = states.step(self, item)
-                states = states.take(states.reach(self, item + 1) >= least)
-                if len(states.row) > MOST_STATES // 4:
+                work += len(states.row)
+                if work > MOST_WORK:
                     return None
+                states = states.take(states.reach(self, item + 1) >= least)
             listed.append(self._maximal(states))
         masks, first = np.unique(np.concatenate([m for m, _ in listed]), return_index=True)
         return masks, np.concatenate([paid for _, paid in listed])[first]

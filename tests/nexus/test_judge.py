@@ -79,7 +79,7 @@ def test_splitting_is_refused_only_where_the_problem_forbids_it() -> None:
     assert verdict(instance, [half, half], Squishy(variant="split"))[0] == "bounded"
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_no_prices_prove_more_than_the_optimum(seed: int) -> None:
     """Any prices at all, however wrong: the bound stays at most the optimum found by hand."""
     rng = np.random.default_rng(seed)
@@ -94,8 +94,8 @@ def test_no_prices_prove_more_than_the_optimum(seed: int) -> None:
     best = fewest_by_hand(instance) if not len(instance.unservable) else None
     if best is None or go.saturate(instance, instance.price("gpus")).whole.any():
         return
-    for _ in range(5):
-        pattern = go.PatternPrices(sessions=rng.integers(0, 2 * 10**9, count))
+    for _ in range(3):
+        pattern = go.PatternPrices(sessions=rng.integers(0, 2 * 10**9, count), search=True)
         visits = go.VisitPrices(rates=rng.integers(0, 10**9, count), visits=rng.integers(0, 10**9, count))
         for variant, proof in (("unsplit", pattern), ("unsplit", visits), ("split", visits)):
             assert max(go.packing_bounds(instance, "gpus", variant, proof).values()) <= best
