@@ -54,6 +54,15 @@ class Labels(Sequence[str]):
     def _position(self) -> dict[str, int]:
         return {name: position for position, name in enumerate(self._names)}
 
+    @classmethod
+    def unchecked(cls, names: Iterable[str], noun: str = "label") -> Labels:
+        """The axis of names that are known to be unique, non-empty strings: no pass over them in Python."""
+        axis = cls((), noun)
+        axis._names = tuple(names)
+        axis._length = len(axis._names)
+        axis.__dict__.pop("_position", None)
+        return axis
+
     def index(self, name: str, *_: object) -> int:
         """Position of ``name``. Raises UnknownName, with the closest label, if it is not on the axis."""
         if self._prefix is None:
@@ -94,8 +103,8 @@ class Labels(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Labels):
             return NotImplemented
-        if self._prefix is not None and self._prefix == other._prefix:
-            return self._length == other._length
+        if self._prefix == other._prefix:
+            return self._length == other._length and self._names == other._names
         return self._length == other._length and all(a == b for a, b in zip(self, other, strict=True))
 
     def __hash__(self) -> int:

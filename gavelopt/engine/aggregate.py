@@ -25,7 +25,7 @@ from gavelopt.model.arrays import FloatArray, IntArray, read_only
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
-COMPILED = 20_000  # jobs from which a compiled pass is worth loading the compiler for
+COMPILED = 5_000  # jobs from which a compiled pass is worth loading the compiler for
 WORTH = 0.9  # merge only when the classes are fewer than this part of the jobs
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from gavelopt.engine.moves import Moves
 from gavelopt.engine.registry import resolve
 from gavelopt.engine.solve import solve
 from gavelopt.errors import InputError, UnknownName, did_you_mean
-from gavelopt.judge.certify import Multipliers
+from gavelopt.labels import Labels
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.instance import Instance
 from gavelopt.model.jobs import JobSet
@@ -48,6 +49,7 @@ class Session:
         for column, default in COLUMNS.items():
             values = getattr(instance.jobs, column)
             self._columns[column] = np.full(len(self._names), default) if values is None else values.astype(np.float64)
+        self._held = np.zeros_like(self._rates)  # (J, R) the last allocation
         self._last: Solution | None = None
 
     @staticmethod
@@ -82,6 +84,7 @@ class Session:
         self._row[name] = row
         self._names.append(name)
         self._rates = np.vstack([self._rates, np.full(self._rates.shape[1], np.nan)])
+        self._held = np.vstack([self._held, np.zeros(self._rates.shape[1])])
         for column, default in COLUMNS.items():
             self._columns[column] = np.append(self._columns[column], default)
         self._write(row, changes)
@@ -94,9 +97,9 @@ class Session:
         self._row[self._names[row]] = row
         del self._row[name]
         self._names.pop()
-        for values in (self._rates, *self._columns.values()):
+        for values in (self._rates, self._held, *self._columns.values()):
             values[row] = values[last]
-        self._rates = self._rates[:last]
+        self._rates, self._held = self._rates[:last], self._held[:last]
         self._columns = {column: values[:last] for column, values in self._columns.items()}
 
     def update(self, name: str, **changes: Any) -> None:
@@ -114,17 +117,25 @@ class Session:
 
     def instance(self) -> Instance:
         """The instance as it is now. Raises InputError for values that break a rule, named by job."""
-        jobs = JobSet(list(self._names), **self._columns)
+        jobs = JobSet(Labels.unchecked(self._names, "job"), **self._columns)
         table = ThroughputTable(self._rates, jobs.names, self.cluster.accelerators, unit=self.unit, source=self.source)
         return Instance(self.cluster, jobs, table)
 
-    def solve(self, **arguments: Any) -> Solution:
-        """Solve again; ``arguments`` as for go.solve. The last answer's prices are where the next search starts."""
-        self._last = solve(self.instance(), self.policy, warm=self._warm(), **{**self.options, **arguments})
-        return self._last
+    def solve(self, *, max_moves: float | None = None, **arguments: Any) -> Solution:
+        """Solve again; ``arguments`` as for go.solve. The last answer's prices are where the next search starts.
 
-    def _warm(self) -> Multipliers | None:
-        return None if self._last is None else self._last.multipliers
+        max_moves: accelerators that may be given to jobs that did not have them in the last answer (fractions of time count
+            as fractions); None for no limit. The answer then lies on the straight way from the last allocation to the
+            optimum; its bound stays that of the optimum, so it is "bounded" by what the limit costs.
+        """
+        if max_moves is not None and not max_moves >= 0:
+            raise InputError("max_moves out of range", seen=max_moves, rule="a number >= 0, or None for no limit")
+        moves = None if max_moves is None or self._last is None else Moves(self._held.copy(), max_moves)
+        warm = None if self._last is None else self._last.multipliers
+        self._last = solve(self.instance(), self.policy, warm=warm, moves=moves, **{**self.options, **arguments})
+        if self._last.allocation is not None:
+            self._held = self._last.allocation.matrix.copy()
+        return self._last
 
     def _find(self, name: str) -> int:
         if name not in self._row:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gavelopt.engine.diagnose import diagnose_problem
 from gavelopt.engine.grading import allocation_of, grade
+from gavelopt.engine.moves import Moves
 from gavelopt.engine.prices_of import priced
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
 from gavelopt.engine.registry import methods_of, resolve
@@ -33,6 +34,7 @@ def solve(
     seed: int = 0,
     tolerance: float = 1e-6,
     warm: Multipliers | None = None,
+    moves: Moves | None = None,
     **options: Any,
 ) -> Solution:
     """Solve ``policy`` on ``instance`` and return the judged answer.
@@ -45,6 +47,7 @@ def solve(
         seed: of every random choice.
         tolerance: certified relative gap at which the answer is called optimal.
         warm: multipliers of an earlier answer to start from (see Session).
+        moves: how far the answer may lie from an earlier allocation (see Session).
         options: parameters of the policy (when it is given by name) and options of the method.
 
     Raises:
@@ -61,13 +64,15 @@ def solve(
     outcome: tuple[Method, Answer | None, Verdict] | None = None
     for tried in plan:
         began = time.perf_counter()
-        answer, verdict = _attempt(problem, tried, {k: v for k, v in left.items() if k in tried.options})
+        answer, verdict = _attempt(problem, tried, {k: v for k, v in left.items() if k in tried.options}, moves)
         detail = "; ".join(filter(None, [why, *(answer.notes if answer else ()), verdict.message]))
         attempts.append(Attempt(tried.name, time.perf_counter() - began, verdict.status, detail))
         why = f"after {tried.name} ended {verdict.status}"
         if outcome is None or _better(verdict, outcome[2]):
             outcome = (tried, answer, verdict)
         if verdict.status in ("optimal", "infeasible", "unbounded") or problem.seconds_left == 0.0:
+            break
+        if moves is not None and verdict.value is not None:  # the gap is that of the limit
             break
         if verdict.value is not None and tried.guarantee != "exact":
             break
@@ -97,7 +102,9 @@ def plan_methods(problem: Problem, method: str) -> tuple[Sequence[Method], str]:
     return list(methods.values())[:1], "the policy's first method"
 
 
-def _attempt(problem: Problem, method: Method, options: dict[str, Any]) -> tuple[Answer | None, Verdict]:
+def _attempt(
+    problem: Problem, method: Method, options: dict[str, Any], moves: Moves | None
+) -> tuple[Answer | None, Verdict]:
     """Run one method; what it cannot do comes back as a verdict with the reason."""
     try:
         answer = _empty(problem) if problem.empty else method.run(problem, **options)
@@ -107,6 +114,7 @@ def _attempt(problem: Problem, method: Method, options: dict[str, Any]) -> tuple
         return None, Verdict("time_limit", None, None, None, None, (), str(error))
     except SolverError as error:
         return None, Verdict("failed", None, None, None, None, (), str(error))
+    answer = answer if moves is None else moves.limit(problem, answer)
     return answer, grade(problem, answer)
 
 

@@ -51,6 +51,77 @@ def test_warm_value_is_the_cold_value(policy: str, history: list[tuple]) -> None
         assert warm.value == pytest.approx(cold.value, rel=1e-6, abs=1e-9)
 
 
+@pytest.mark.parametrize("policy", ["max_sum", "max_min", "makespan", "ftf", "proportional_fairness", "power_mean"])
+def test_warm_prices_end_at_the_cold_value(policy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same with so many jobs that prices are searched for, from where the last answer left them."""
+    monkeypatch.setattr("gavelopt.engine.prices.PAYS", 0)
+    random = np.random.default_rng(4)
+    session = go.Session(go.examples.crowd(600, 3, 3.0, seed=3), policy)
+    session.solve()
+    resumed = 0
+    for number in range(8):
+        if number % 4 == 0:
+            session.add({"name": f"n{number}", "rates": {"a0": 1.0, "a2": random.uniform(0.5, 50)}, "steps": 500.0})
+        elif number % 4 == 1:
+            session.remove(session.jobs[random.integers(len(session))])
+        elif number % 4 == 2:
+            session.update(session.jobs[random.integers(len(session))], weight=5.0, steps=1e4)
+        else:
+            session.resize({"a1": float(random.integers(1, 400))})
+        warm, cold = session.solve(), go.solve(session.instance(), policy, method="exact")
+        assert warm.status == cold.status == "optimal"
+        assert warm.bound_kind == "proved"
+        weight = float(session.instance().jobs.weight.sum()) if policy == "proportional_fairness" else 0.0
+        assert warm.value == pytest.approx(cold.value, rel=2e-6, abs=2e-6 * weight)
+        resumed += "prices of the last answer" in str(warm.details)
+    assert resumed > 0
+
+
+@pytest.mark.parametrize("policy", ["max_sum", "max_min", "proportional_fairness"])
+def test_few_moves_change_little_and_the_bound_stays_that_of_the_optimum(policy: str) -> None:
+    session = go.Session(start(30), policy)
+    before = session.solve().allocation
+    assert before is not None
+    session.remove("j3")
+    session.update("j5", weight=5.0, rates={"k80": 0.01})
+    session.resize({"v100": 2})
+    old = {name: before.matrix[row] for row, name in enumerate(before.space.jobs)}
+    free = go.solve(session.instance(), policy)
+    some = session.solve(max_moves=0.75)
+    assert some.allocation is not None
+    moved = sum(
+        float(np.maximum(row - old[name], 0.0).sum())
+        for name, row in zip(some.allocation.space.jobs, some.allocation.matrix, strict=True)
+    )
+    assert moved <= 0.75 + 1e-9
+    assert all(check.passed for check in some.checks)
+    assert some.value is not None
+    assert free.value is not None
+    assert some.value <= free.value + 1e-6 * abs(free.value)
+    assert some.bound == pytest.approx(free.bound, rel=1e-6)
+    assert some.status == "bounded"
+    for _ in range(40):  # step by step the optimum is reached
+        last = session.solve(max_moves=0.75)
+    assert last.status == "optimal"
+    assert last.value == pytest.approx(free.value, rel=1e-6, abs=1e-6)
+
+
+def test_no_moves_keep_the_allocation() -> None:
+    session = go.Session(start(12), "max_sum")
+    first = session.solve()
+    session.add({"name": "new", "rates": {"v100": 1e6}})
+    second = session.solve(max_moves=0.0)
+    assert first.allocation is not None
+    assert second.allocation is not None
+    assert second.allocation.matrix[:12] == pytest.approx(first.allocation.matrix, abs=1e-12)
+    assert not second.allocation.matrix[12].any()
+    assert second.value == pytest.approx(first.value)
+    assert second.gap is not None
+    assert second.gap > 0.5
+    with pytest.raises(go.InputError, match="max_moves"):
+        session.solve(max_moves=-1)
+
+
 def test_order_of_jobs_does_not_matter_and_columns_follow_their_job() -> None:
     session = go.Session(start(3), "max_sum")
     session.add({"name": "big", "rates": {"v100": 100.0}, "scale_factor": 2, "weight": 3.0})

@@ -23,14 +23,21 @@ from gavelopt.engine.prices.build import Built, build, multipliers
 from gavelopt.engine.prices.market import Market, available_threads
 from gavelopt.engine.prices.outcome import Outcome
 from gavelopt.engine.prices.search import blended, box_around, search
+from gavelopt.engine.prices.start import resumed
 from gavelopt.engine.problem import Answer, OutOfTime, Problem
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers
-from gavelopt.model.arrays import IntArray
+from gavelopt.model.arrays import FloatArray, IntArray
 
 HANDFUL = 300  # kinds: up to so many, no solver needs help
 FEW = 2_000  # kinds: below, single ones are so heavy that a search for prices often needs the interior point in the end
 SUM_GOAL = 1e-9  # a sum ends in an exact vertex, so the goal costs nothing
+NAMES = {
+    "_prices": "prices",
+    "_resumed": "prices of the last answer",
+    "_bundle": "bundle",
+    "_interior": "interior point",
+}
 INSIDE_BOX = 1e-4  # relative: how far the exact prices lie from those of the interior point, at most
 
 
@@ -90,6 +97,8 @@ def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
     engines = [_prices, _bundle, _interior]
     if market.power not in (1.0, -np.inf) and market.jobs <= FEW:
         engines = [_interior, _bundle]
+    if _known_prices(problem) is not None:
+        engines = [_resumed, *engines]
     best: Outcome | None = None
     name = ""
     for engine in engines:
@@ -101,7 +110,7 @@ def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
         ):  # the linear-programming solver gave up: the next engine needs none, or another
             continue
         if found is not None:
-            best, name = found.better(best), engine.__name__.strip("_").replace("interior", "interior point")
+            best, name = found.better(best), NAMES[engine.__name__]
         if best is not None and best.gap(market) <= problem.tolerance:
             break
     return best, name
@@ -109,6 +118,21 @@ def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
 
 def _prices(market: Market, goal: float, problem: Problem) -> Outcome | None:
     return search(market, goal, seed=problem.seed, deadline=problem.deadline)[0]
+
+
+def _resumed(market: Market, goal: float, problem: Problem) -> Outcome | None:
+    """From the prices of an earlier answer; those of a minimum that one job decides are 0 and no place to start from."""
+    price = _known_prices(problem)
+    if price is None:
+        return None
+    return search(market, goal, seed=problem.seed, deadline=problem.deadline, start=resumed(market, price))[0]
+
+
+def _known_prices(problem: Problem) -> FloatArray | None:
+    """(R,) prices of an earlier answer of a session, where they are of use."""
+    price = None if problem.warm is None else problem.warm.prices
+    usable = price is not None and len(price) == len(problem.space.capacity) and bool((price > 0).any())
+    return price if usable else None
 
 
 def _bundle(market: Market, goal: float, problem: Problem) -> Outcome:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 
 from gavelopt.engine.prices.block import COMPILED, NO_FLOATS, NO_ROWS
-from gavelopt.engine.prices.market import TypeArray, in_parts
+from gavelopt.engine.prices.market import WORTH_THREADS, TypeArray, in_parts
 from gavelopt.model.arrays import FloatArray, IntArray
 
 NO_TYPES = np.zeros(0, dtype=np.int8)
@@ -46,7 +46,7 @@ class Plan:
         def run(_: int, first: int, last: int) -> None:
             write_out(self.a, self.b, self.share, own, self.own, factor, time, member, first, last, x)
 
-        in_parts(run, len(time), threads)
+        in_parts(run, len(time), threads if len(time) >= WORTH_THREADS else 1)
         return x.ravel()
 
 

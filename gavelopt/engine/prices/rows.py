@@ -15,7 +15,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from gavelopt.engine.prices.block import COMPILED
-from gavelopt.engine.prices.market import available_threads, in_parts
+from gavelopt.engine.prices.market import WORTH_THREADS, available_threads, in_parts
 from gavelopt.model.arrays import FloatArray, IntArray
 
 SAMPLE = 4_096
@@ -43,7 +43,7 @@ def classes_of(columns: Sequence[FloatArray], most: float = 1.0) -> tuple[IntArr
         _add_keys(tables, key[begin:end], begin)
         return begin, end, _classified(key, begin, end, member)
 
-    threads = available_threads() if rows > SAMPLE else 1
+    threads = available_threads() if rows >= WORTH_THREADS else 1
     (_, _, first), *others = in_parts(run, rows, threads)
     for begin, end, more in others:
         both = np.concatenate([first, more])

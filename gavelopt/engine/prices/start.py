@@ -23,6 +23,8 @@ SIGMAS = 4.0
 NARROWEST_BOX, WIDEST_BOX = 1e-7, 0.5  # relative to the price
 LOWEST = 1e-9  # of the first price: what counts as no price at all
 LEFT = 0.1  # what one Newton step is taken to leave of the error before it
+RESUMED_BOX = 1e-3  # relative: how far a few jobs that come or go move the prices, at most
+FINE = 1e-4  # relative error of the scale of such prices
 FIRST_EXCESS = 0.01  # of capacity, at which the first sample counts as solved
 
 
@@ -50,6 +52,17 @@ def locate(market: Market, seed: int) -> Start:
     if market.jobs >= SMALL_PART * SECOND_SAMPLE:
         at = stride(sampled(market, SECOND_SAMPLE, draws), at)
     return stride(Crowd(market, market.capacity), at)
+
+
+def resumed(market: Market, price: FloatArray) -> Start:
+    """A start at prices that cleared a market much like this one; of a minimum or a power mean only their ratios count."""
+    crowd, level = Crowd(market, market.capacity), 0.0
+    floor = np.full(market.types, LOWEST * float(price.max(initial=0.0)) + 1e-300)
+    if market.power == -np.inf:
+        price, level = _first_level(crowd, price / float(market.capacity @ price), FINE)
+    elif market.power != 1.0:
+        price = _balanced(crowd, price, FINE)
+    return Start(price, level, RESUMED_BOX * scale_of(market, price, floor), floor)
 
 
 def stride(crowd: Crowd, at: Start) -> Start:
@@ -116,25 +129,25 @@ def _marginal(points: FloatArray, use: FloatArray, speed: FloatArray, capacity: 
     return float(worth[order[last]])
 
 
-def _first_level(crowd: Crowd, price: FloatArray) -> tuple[FloatArray, float]:
+def _first_level(crowd: Crowd, price: FloatArray, enough: float = 0.01) -> tuple[FloatArray, float]:
     """The level that the capacity is worth at these prices: Newton on K(t, p) = C.p from a low level."""
     level, none = 0.01 * crowd.market.ceiling, np.zeros_like(price)
-    for _ in range(6):
+    for _ in range(10):
         look = crowd.look(price, level, none)
         up = excess(crowd, look)[1]
         level = min(max(level + up, 0.1 * level), crowd.market.ceiling)
-        if abs(up) <= 0.01 * level:
+        if abs(up) <= enough * level:
             break
     return price, level
 
 
-def _balanced(crowd: Crowd, price: FloatArray) -> FloatArray:
+def _balanced(crowd: Crowd, price: FloatArray, enough: float = 0.1) -> FloatArray:
     """The prices scaled until what the jobs spend, p.D, is what the capacity is worth, C.p."""
     none = np.zeros_like(price)
     for _ in range(20):
         look = crowd.look(price, 0.0, none)
         ratio = float(price @ look.demand) / float(price @ crowd.capacity)
         price = price * float(np.clip(ratio ** (1.0 - crowd.market.power), 1e-6, 1e6))
-        if abs(ratio - 1.0) <= 0.1:
+        if abs(ratio - 1.0) <= enough:
             break
     return price
