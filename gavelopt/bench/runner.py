@@ -13,15 +13,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gavelopt.bench.machine import limited, machine
 from gavelopt.bench.records import FORMAT, append, keys, mend, read_records
 from gavelopt.bench.run import Run
-from gavelopt.errors import InputError
+from gavelopt.errors import InputError, UnknownName
+from gavelopt.replay.parallel import on_joblib, on_ray
 
-BACKENDS = ("joblib", "ray")
+BACKENDS = {"joblib": "threading", "ray": "ray"}  # a thread waits for each nursery
 _here = threading.local()  # the nurseries of this thread, by number of threads that they allow
 
 
@@ -44,7 +46,7 @@ def run_all(
         InputError: an unknown backend, Ray where it is not installed, a line of ``path`` that is no record.
     """
     if backend not in BACKENDS:
-        raise InputError("unknown backend", seen=backend, rule=", ".join(BACKENDS))
+        raise UnknownName.among("backend", backend, BACKENDS)
     known: list[dict[str, Any]] = []
     if path is not None:
         mend(path)
@@ -52,8 +54,9 @@ def run_all(
     done = {record["key"]: record for record in known if record["key"] in keys(known)}
     wanted = {run.key: run for run in runs}
     missing = [run for key, run in wanted.items() if key not in done]
+    deal = on_ray if backend == "ray" else on_joblib
     with _progress(len(wanted), len(wanted) - len(missing)) as step:
-        for record in _dealt(missing, jobs, backend, data):
+        for record in deal(partial(one, data=data), [run.to_dict() for run in missing], jobs, BACKENDS[backend]):
             done[record["key"]] = record
             if path is not None:
                 append(path, record)
@@ -61,20 +64,7 @@ def run_all(
     return [done[key] for key in wanted]
 
 
-def _dealt(runs: Sequence[Run], jobs: int, backend: str, data: str | None) -> Iterator[dict[str, Any]]:
-    """The records as they come."""
-    if not runs:
-        return
-    from joblib import Parallel, delayed, parallel_config
-
-    if backend == "ray":
-        _register_ray()
-    with parallel_config("ray" if backend == "ray" else "threading", n_jobs=jobs):
-        work = Parallel(return_as="generator_unordered")
-        yield from work(delayed(one)(run.to_dict(), data) for run in runs)
-
-
-def one(asked: dict[str, Any], data: str | None) -> dict[str, Any]:
+def one(asked: dict[str, Any], data: str | None = None) -> dict[str, Any]:
     """One run, in a process forked by this worker's nursery: the record with where and when it was made."""
     run = Run(**asked)
     started = time.time()
@@ -133,14 +123,6 @@ def nursery_of_this_thread(threads: int) -> Nursery:
     if threads not in _here.nurseries:
         _here.nurseries[threads] = Nursery(threads)
     return _here.nurseries[threads]  # type: ignore[no-any-return]
-
-
-def _register_ray() -> None:
-    try:
-        from ray.util.joblib import register_ray
-    except ImportError as error:
-        raise InputError("the backend ray needs Ray", seen=str(error), fix="pip install 'gavelopt[ray]'") from error
-    register_ray()
 
 
 @contextmanager

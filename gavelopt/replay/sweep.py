@@ -12,13 +12,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gavelopt.errors import InputError, UnknownName
 from gavelopt.model.instance import Instance
+from gavelopt.replay.parallel import on_joblib, on_ray
 from gavelopt.replay.run import replay
 
 BACKENDS = ("loky", "threading", "ray")
@@ -67,7 +68,7 @@ def sweep(
     done = {} if file is None else _known(file, marked)
     cells = [Cell(name, load, seed) for name in schedulers for load in loads for seed in seeds]
     missing = [cell for cell in cells if cell not in done]
-    run = _on_ray if backend == "ray" else _on_joblib
+    run = on_ray if backend == "ray" else on_joblib
     with _progress(len(cells), len(cells) - len(missing)) as step:
         for cell, row in run(partial(_one, generator, jobs, dict(options)), missing, workers, backend):
             done[cell] = {**row, **cell._asdict(), **marked}
@@ -82,35 +83,6 @@ def _one(generator: Generator, jobs: int, options: dict[str, Any], cell: Cell) -
     instance = generator(jobs, cell.load, cell.seed)
     found = replay(instance, cell.scheduler, seed=cell.seed, **options)
     return cell, {**found.summary(), "described": found.scheduler}
-
-
-def _on_joblib(one: Callable[[Cell], Row], cells: Sequence[Cell], workers: int, backend: str) -> Iterator[Row]:
-    """The replays as they end."""
-    from joblib import Parallel, delayed, parallel_config
-
-    with parallel_config(backend, n_jobs=workers) if workers > 1 else nullcontext():
-        yield from Parallel(return_as="generator_unordered")(delayed(one)(cell) for cell in cells)
-
-
-def _on_ray(one: Callable[[Cell], Row], cells: Sequence[Cell], workers: int, backend: str) -> Iterator[Row]:
-    """The same on a Ray cluster, ``workers`` replays at a time. (joblib's Ray backend returns nothing before the end.)"""
-    try:
-        import ray
-    except ImportError as error:
-        raise InputError(
-            f"backend {backend!r} needs Ray", seen=str(error), fix="pip install 'gavelopt[ray]'"
-        ) from error
-
-    def task(cell: Cell) -> Row:
-        return one(cell)
-
-    remote, waiting = ray.remote(task), list(reversed(cells))
-    running: list[Any] = []
-    while waiting or running:
-        while waiting and len(running) < workers:
-            running.append(remote.remote(waiting.pop()))
-        ended, running = ray.wait(running)
-        yield from ray.get(ended)
 
 
 def _known(file: Path, marked: Mapping[str, Any]) -> dict[Cell, dict[str, Any]]:
