@@ -51,7 +51,7 @@ def main() -> None:
         spent["exact"] += time.perf_counter() - start
         incomplete += not exact.details["complete"]
         assert exact.value
-        bounds.append(go.bound_good(instance, instance.workload) / instance.workload.counts / exact.value)
+        bounds.append(go.serving.bound_good(instance, instance.workload) / instance.workload.counts / exact.value)
         for method, options in METHODS:
             start = time.perf_counter()
             solution = go.solve(instance, "placement", method=method, **options)

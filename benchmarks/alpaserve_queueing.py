@@ -33,7 +33,7 @@ def simulated(load: float, pipelined: bool) -> float:
     found = []
     for seed in (0, 100, 200):
         question, placement = two_model_instance(load / SERVICE_S, SERVICE_S, pipelined=pipelined, seed=seed)
-        found.append(go.simulate_serving(question, placement).mean_latency_s)
+        found.append(go.serving.simulate_serving(question, placement).mean_latency_s)
     return float(np.mean(found))
 
 

@@ -76,7 +76,7 @@ def replays() -> Table:
         question = paper_case(case, None)
         hosted = [[f"m{model}" for model in models.split()] for models in groups.split(",")]
         placement = question.placement([(shape, models) for models in hosted])
-        ours = go.simulate_serving(question, placement).attainment
+        ours = go.serving.simulate_serving(question, placement).attainment
         table.add_row(case, str(shape), f"{published:.3f}", f"{ours:.4f}", f"{ours - published:+.4f}")
     return table
 

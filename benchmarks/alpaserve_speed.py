@@ -38,7 +38,7 @@ def question(
     """Models of the given kinds at a load of ``load`` devices' work, about so many requests."""
     inter = tuple(k for k in (1, 2, 4, 8) if k <= stages)
     profiles = synthetic_profiles({kind: SINGLE[kind] for kind in set(kinds)}, inter=inter, intra=(1, 2))
-    share = go.power_law_rates(1.0, len(kinds))
+    share = go.serving.power_law_rates(1.0, len(kinds))
     total = load * devices / float(np.dot(share, [SINGLE[kind][0] for kind in kinds]))
     return serving_instance(
         kinds, profiles, devices=devices, total_rps=total, cv=cv, slo_scale=slo, duration_s=requests / total
@@ -62,7 +62,7 @@ def kernel() -> Table:
         instance = question(BERTS * copies, devices, 0.7, 200_000)
         scorer = Scorer(instance, workload=instance.workload.between(0, instance.workload.arrival_s[-1] / 20))
         code, _ = fill(scorer, equal_groups(scorer, go.Configuration(stages, 1)))
-        simulator = go.ServingSimulator(instance)
+        simulator = go.serving.ServingSimulator(instance)
         config, mask = simulator.encode([code] * 20)
         simulator.score(config[:1], mask[:1])
         start = time.thread_time()  # of this core alone, whatever else the machine does
@@ -118,7 +118,7 @@ def enumeration() -> Table:
         seconds, packed = time.perf_counter() - start, None
         if not exact.details["complete"]:
             packed = go.solve(instance, "placement", method="set_packing", time_limit=LIMIT_S)
-        proved = go.bound_good(instance, instance.workload) / instance.workload.counts
+        proved = go.serving.bound_good(instance, instance.workload) / instance.workload.counts
         table.add_row(
             f"{devices} x {len(kinds)} ({', '.join(dict.fromkeys(kinds))})",
             f"{count_placements(instance):.1e}",

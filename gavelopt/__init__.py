@@ -8,7 +8,7 @@ Importing gavelopt loads no solver; each is loaded when a method first calls it.
 
 from __future__ import annotations
 
-from gavelopt import examples
+from gavelopt import examples, serving
 from gavelopt.engine.compare import Comparison, compare
 from gavelopt.engine.diagnose import Diagnosis, diagnose
 from gavelopt.engine.explain import Explanation
@@ -31,7 +31,6 @@ from gavelopt.judge.levels import SATURATED, could_rise
 from gavelopt.judge.packing import check_packing
 from gavelopt.judge.packing_bounds import PatternPrices, occupancy, packing_bounds
 from gavelopt.judge.packing_visits import VisitPrices, duty_intervals, interval_batches, visits_needed
-from gavelopt.judge.serving_bound import bound_good, least_work, most_jobs
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
@@ -46,20 +45,16 @@ from gavelopt.model.latency import BatchProfile, LatencyCurve
 from gavelopt.model.packing import GpuType, PackingInstance, PrefixGroup, SessionSet
 from gavelopt.model.packing_plan import DutyCycle, PackingPlan, Saturation, saturate
 from gavelopt.model.placement import (
-    Code,
     DeviceGroup,
     Placement,
     PlacementInstance,
     PlacementSchedule,
-    ServingTables,
-    positions,
 )
 from gavelopt.model.policy import Method, Policy, choice
 from gavelopt.model.profiles import ThroughputProfiles
 from gavelopt.model.queries import Query, Stage
 from gavelopt.model.references import equal_share_rate, isolated_share, proportional_share
 from gavelopt.model.serving import (
-    NO_OVERHEADS,
     Configuration,
     Overheads,
     ServedModels,
@@ -79,27 +74,14 @@ from gavelopt.replay.discipline import Discipline
 from gavelopt.replay.duty_cycles import PackingReport, serve_packing
 from gavelopt.replay.elastic import ElasticReplay
 from gavelopt.replay.request_trace import RequestTrace
-from gavelopt.replay.requests import (
-    dealt,
-    fit_gamma,
-    from_counts,
-    gamma_arrivals,
-    gamma_workload,
-    poisson_arrivals,
-    power_law_rates,
-    refitted,
-    uniform_arrivals,
-)
 from gavelopt.replay.result import Replay
 from gavelopt.replay.run import replay
-from gavelopt.replay.serving import ServingReport, ServingSimulator, compiled_work, simulate_batching, simulate_serving
 from gavelopt.replay.sweep import sweep
 from gavelopt.replay.workloads import TraceGenerator
 
 __version__ = "0.1.0"
 
 __all__ = [
-    "NO_OVERHEADS",
     "SATURATED",
     "Alias",
     "Allocation",
@@ -110,7 +92,6 @@ __all__ = [
     "BoolArray",
     "Check",
     "Cluster",
-    "Code",
     "Comparison",
     "Configuration",
     "DeviceGroup",
@@ -159,9 +140,6 @@ __all__ = [
     "ServedModels",
     "ServingProfile",
     "ServingProfiles",
-    "ServingReport",
-    "ServingSimulator",
-    "ServingTables",
     "Session",
     "SessionSet",
     "Solution",
@@ -183,54 +161,39 @@ __all__ = [
     "Workload",
     "__version__",
     "audit",
-    "bound_good",
     "box_cox",
     "check_packing",
     "check_replay",
     "choice",
     "compare",
-    "compiled_work",
     "could_rise",
-    "dealt",
     "diagnose",
     "duty_intervals",
     "elastic_bounds",
     "equal_share_rate",
     "examples",
     "fill_levels",
-    "fit_gamma",
-    "from_counts",
     "frontier",
-    "gamma_arrivals",
-    "gamma_workload",
     "in_configuration",
     "interval_batches",
     "isolated_share",
     "known_costs",
-    "least_work",
     "mean_of",
-    "most_jobs",
     "occupancy",
     "packing_bounds",
-    "poisson_arrivals",
     "policies",
-    "positions",
-    "power_law_rates",
     "proportional_share",
     "read",
     "read_allocation",
     "read_batch_profiles",
     "read_requests",
-    "refitted",
     "replay",
     "saturate",
     "serve_packing",
-    "simulate_batching",
-    "simulate_serving",
+    "serving",
     "solve",
     "solve_form",
     "sweep",
-    "uniform_arrivals",
     "upper_bound",
     "visits_needed",
     "what_if",

@@ -22,7 +22,7 @@ import gavelopt as go
 from formulations.alpaserve.scoring import Group, Scorer
 
 
-def select(scorer: Scorer, shapes: Sequence[int], beam: int = 3) -> tuple[go.Code, int]:
+def select(scorer: Scorer, shapes: Sequence[int], beam: int = 3) -> tuple[go.serving.Code, int]:
     """The best selection that Algorithm 1 sees on groups of the given shapes, and its requests in time."""
     kept: list[tuple[Group, ...]] = [tuple(sorted((shape, 0) for shape in shapes))]
     best: tuple[float, tuple[Group, ...]] = (-np.inf, kept[0])

@@ -68,7 +68,7 @@ def fewest_devices(
     def attained(devices: int) -> float:
         sized = instance.with_devices(devices)
         placement = place(sized)
-        tried[devices] = go.simulate_serving(sized, placement).attainment, placement
+        tried[devices] = go.serving.simulate_serving(sized, placement).attainment, placement
         return tried[devices][0]
 
     low, high = max(least, 1) - 1, max(least, 1)
@@ -97,7 +97,10 @@ def least_devices(instance: go.PlacementInstance, workload: go.Workload, target:
     wanted = int(np.ceil(target * workload.counts - 1e-9))
 
     def possible(devices: int) -> bool:
-        return go.bound_good(instance.with_devices(devices), workload, measure=go.compiled_work()) >= wanted
+        return (
+            go.serving.bound_good(instance.with_devices(devices), workload, measure=go.serving.compiled_work())
+            >= wanted
+        )
 
     if not wanted:
         return 0

@@ -158,7 +158,7 @@ def _rates(instance: go.PlacementInstance) -> go.FloatArray:
     return planning.per_model(len(instance.models)) / max(planning.duration_s, 1e-9)
 
 
-def _dealt(scorer: Scorer, plan: Plan) -> go.Code:
+def _dealt(scorer: Scorer, plan: Plan) -> go.serving.Code:
     """The replicas dealt to their shape's groups: heavy models first, each to the group with the least work that fits."""
     tables, groups = scorer.tables, list[Group]()
     for shape, number in enumerate(plan.groups.tolist()):

@@ -35,7 +35,7 @@ BATCH = 4096
 MOST_MODELS = 10
 PLACEMENTS = 5e6  # up to here "auto" takes the enumeration
 
-Best = tuple[int, go.Code]
+Best = tuple[int, go.serving.Code]
 
 
 def exact(problem: go.Problem, effort: float = 5e7) -> go.Answer:
@@ -94,7 +94,7 @@ def count_placements(instance: go.PlacementInstance, stop: float = np.inf) -> fl
 def _hostable_sets(instance: go.PlacementInstance, shape: int, whole: int) -> list[int]:
     """The non-empty sets of models within ``whole`` that fit into a group of this shape, ascending."""
     weight = instance.tables.weight_gib[:, shape]
-    able = [m for m in go.positions(whole) if weight[m] <= instance.budget_gib]
+    able = [m for m in go.serving.positions(whole) if weight[m] <= instance.budget_gib]
     found = []
     for number in range(1, len(able) + 1):
         fitting = [some for some in combinations(able, number) if weight[list(some)].sum() <= instance.budget_gib]
@@ -161,8 +161,8 @@ class Clusters:
             return 0
         if (whole, devices) not in self._pooled:
             few = self.scorer.instance.with_devices(devices)
-            requests = self.scorer.workload.only(go.positions(whole))
-            self._pooled[whole, devices] = go.bound_good(few, requests, measure=go.compiled_work())
+            requests = self.scorer.workload.only(go.serving.positions(whole))
+            self._pooled[whole, devices] = go.serving.bound_good(few, requests, measure=go.serving.compiled_work())
         return self._pooled[whole, devices]
 
     @cached_property
@@ -195,7 +195,7 @@ class Clusters:
     def _enumerate(self, whole: int, k: int) -> None:
         """v(S, k): every cluster that hosts exactly S on k devices."""
         instance = self.scorer.instance
-        part = Scorer(instance, go.positions(whole), k, self.scorer.workload)
+        part = Scorer(instance, go.serving.positions(whole), k, self.scorer.workload)
         sets = [_hostable_sets(instance, c, whole) for c in range(len(instance.tables.size))]
         choices = np.zeros((len(sets), max(map(len, sets), default=0) + 1), dtype=np.int64)
         for c, masks in enumerate(sets):
@@ -252,5 +252,7 @@ def group_bound(scorer: Scorer, shape: int, mask: int) -> int:
     k = int(np.argmax(latency[able].sum(axis=0)))
     before, after = latency[:, :k].sum(axis=1), latency[:, k + 1 :].sum(axis=1)
     deadline = arrival + tables.slo_s[model] - instance.overheads.request_s - after[model]
-    most = go.most_jobs(arrival + before[model], deadline, latency[model, k], 1.0, measure=go.compiled_work())
+    most = go.serving.most_jobs(
+        arrival + before[model], deadline, latency[model, k], 1.0, measure=go.serving.compiled_work()
+    )
     return int(np.floor(most + 1e-6))

@@ -105,13 +105,13 @@ def serving_instance(
 
     With ``training_seed`` methods see a workload of their own, of max(100 s, 30,000 / total rate); otherwise the test's.
     """
-    rates = go.power_law_rates(total_rps, len(profile), exponent)
+    rates = go.serving.power_law_rates(total_rps, len(profile), exponent)
     slo = [slo_scale * profiles.single_latency_s(model) for model in profile]
     models = go.ServedModels([f"m{i}" for i in range(len(profile))], profile, slo, rates, np.full(len(profile), cv))
     longer = max(100.0, 30_000 / total_rps)
-    training = None if training_seed is None else go.gamma_workload(rates, cv, longer, training_seed)
+    training = None if training_seed is None else go.serving.gamma_workload(rates, cv, longer, training_seed)
     cluster = go.Cluster({"v100": devices}, memory_gib=[memory_gib])
-    workload = go.gamma_workload(rates, cv, duration_s, seed)
+    workload = go.serving.gamma_workload(rates, cv, duration_s, seed)
     return go.PlacementInstance(cluster, models, profiles, workload, training, name=name)
 
 
@@ -170,7 +170,7 @@ def random_instance(seed: int, requests: int = 400, most: int = 6) -> go.Placeme
     profiles = synthetic_profiles(kinds, inter=(1, 2, 4), intra=(1, 2))
     chosen = [str(kind) for kind in random.choice(list(kinds), models)]
     slo, cv, load = random.uniform(1.5, 5), random.uniform(1, 4), random.uniform(0.4, 1.1)
-    share = go.power_law_rates(1.0, models)
+    share = go.serving.power_law_rates(1.0, models)
     total = load * devices / float(np.dot(share, [SINGLE[kind][0] for kind in chosen]))
     return serving_instance(
         chosen,

@@ -40,9 +40,9 @@ class Curve:
 
 def instance(rate_rps: float, cv: float, requests: int = 40_000, seed: int = 0) -> go.PlacementInstance:
     """Eight equal models without an objective."""
-    rates = go.power_law_rates(rate_rps, COPIES, 0.0)
+    rates = go.serving.power_law_rates(rate_rps, COPIES, 0.0)
     models = go.ServedModels([f"m{i}" for i in range(COPIES)], [MODEL] * COPIES, np.inf, rates, cv)
-    workload = go.gamma_workload(rates, cv, requests / rate_rps, seed)
+    workload = go.serving.gamma_workload(rates, cv, requests / rate_rps, seed)
     return go.PlacementInstance(
         go.Cluster({"v100": COPIES}, memory_gib=[GIB_BUDGET]), models, paper_profiles(), workload
     )
@@ -74,7 +74,7 @@ def _curve(points: Sequence[tuple[float, float]], at: Sequence[float], requests:
     for k, (rate, cv) in enumerate(points):
         question = instance(rate, cv, requests)
         for row, placement in enumerate((replication(question), pipeline(question))):
-            report = go.simulate_serving(question, placement)
+            report = go.serving.simulate_serving(question, placement)
             mean[row, k], p99[row, k] = report.mean_latency_s, report.percentile(99)
         formula[:, k] = formulas(question, rate, cv)
     return Curve(np.array(at), mean, p99, formula)

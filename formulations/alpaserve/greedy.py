@@ -22,10 +22,10 @@ import gavelopt as go
 from formulations.alpaserve.scoring import Group, Scorer, answer, canonical, instance_of, spread
 
 
-def fill(scorer: Scorer, shapes: Sequence[int]) -> tuple[go.Code, int]:
+def fill(scorer: Scorer, shapes: Sequence[int]) -> tuple[go.serving.Code, int]:
     """The best selection on the way to full memory on groups of the given shapes, and its requests in time."""
     groups: list[Group] = [(shape, 0) for shape in shapes]
-    best: tuple[go.Code, int] = ((), -1)
+    best: tuple[go.serving.Code, int] = ((), -1)
     while True:
         good, routed, unserved = scorer.tally(groups)
         if good > best[1]:

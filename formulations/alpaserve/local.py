@@ -22,7 +22,9 @@ from formulations.alpaserve.scoring import Group, Scorer, canonical, spread
 BLOCK = 64  # candidates in one compiled call
 
 
-def improve(scorer: Scorer, code: go.Code, *, effort: float = 2e8, seed: int = 0) -> tuple[go.Code, int]:
+def improve(
+    scorer: Scorer, code: go.serving.Code, *, effort: float = 2e8, seed: int = 0
+) -> tuple[go.serving.Code, int]:
     """A placement at least as good as ``code`` and its requests in time, for about ``effort`` simulated requests."""
     random, stop = np.random.default_rng(seed), scorer.spent + effort
     good = int(scorer.good([code])[0])
@@ -36,7 +38,9 @@ def improve(scorer: Scorer, code: go.Code, *, effort: float = 2e8, seed: int = 0
     return code, good
 
 
-def improve_best(scorer: Scorer, codes: Sequence[go.Code], *, effort: float, seed: int = 0) -> tuple[go.Code, int]:
+def improve_best(
+    scorer: Scorer, codes: Sequence[go.serving.Code], *, effort: float, seed: int = 0
+) -> tuple[go.serving.Code, int]:
     """The best of several placements after improvement, by successive halving.
 
     All are improved a little, the better half of them more, and so on; every round has the same share of ``effort``.
@@ -46,7 +50,9 @@ def improve_best(scorer: Scorer, codes: Sequence[go.Code], *, effort: float, see
     for number in range(rounds):
         share, order = effort / rounds / len(alive), seed + number
 
-        def task(own: Scorer, code: go.Code, share: float = share, order: int = order) -> tuple[go.Code, int]:
+        def task(
+            own: Scorer, code: go.serving.Code, share: float = share, order: int = order
+        ) -> tuple[go.serving.Code, int]:
             return improve(own, code, effort=share, seed=order)
 
         improved = sorted(set(spread(scorer, task, alive)), key=lambda pair: (-pair[1], pair[0]))
@@ -55,8 +61,8 @@ def improve_best(scorer: Scorer, codes: Sequence[go.Code], *, effort: float, see
 
 
 def _first_better(
-    scorer: Scorer, code: go.Code, good: int, candidates: Iterable[go.Code], stop: float
-) -> tuple[go.Code, int] | None:
+    scorer: Scorer, code: go.serving.Code, good: int, candidates: Iterable[go.serving.Code], stop: float
+) -> tuple[go.serving.Code, int] | None:
     """The best member of the first block with one that beats ``good``, or None."""
     seen, source = {code}, iter(candidates)
     while scorer.spent < stop and not scorer.late:
@@ -74,13 +80,13 @@ def _first_better(
     return None
 
 
-def _replica_moves(scorer: Scorer, code: go.Code, random: np.random.Generator) -> Iterator[go.Code]:
+def _replica_moves(scorer: Scorer, code: go.serving.Code, random: np.random.Generator) -> Iterator[go.serving.Code]:
     """Additions, replacements, moves and drops, each kind shuffled; the most unserved models come first."""
     groups = list(code)
     _, _, unserved = scorer.tally(groups)
     needy = [m for m in np.argsort(-unserved, kind="stable").tolist() if unserved[m] > 0]
     yield from _additions(scorer, groups, needy)
-    places = [(g, m) for g, (_, mask) in enumerate(groups) for m in go.positions(mask)]
+    places = [(g, m) for g, (_, mask) in enumerate(groups) for m in go.serving.positions(mask)]
     random.shuffle(places)
     for wanted in needy:
         for g, m in places:
@@ -93,7 +99,7 @@ def _replica_moves(scorer: Scorer, code: go.Code, random: np.random.Generator) -
     yield from _exchanges(scorer, groups, places)
 
 
-def _additions(scorer: Scorer, groups: Sequence[Group], needy: Sequence[int]) -> Iterator[go.Code]:
+def _additions(scorer: Scorer, groups: Sequence[Group], needy: Sequence[int]) -> Iterator[go.serving.Code]:
     """Every model that fits somewhere, the needy first (a replica of another may still draw load away)."""
     room = [set(scorer.hostable(group)) for group in groups]
     for m in [*needy, *(m for m in scorer.models if m not in set(needy))]:
@@ -102,7 +108,7 @@ def _additions(scorer: Scorer, groups: Sequence[Group], needy: Sequence[int]) ->
                 yield from _changed(scorer, groups, {g: groups[g][1] | 1 << m})
 
 
-def _exchanges(scorer: Scorer, groups: Sequence[Group], places: Sequence[tuple[int, int]]) -> Iterator[go.Code]:
+def _exchanges(scorer: Scorer, groups: Sequence[Group], places: Sequence[tuple[int, int]]) -> Iterator[go.serving.Code]:
     """Two models of two groups change places."""
     for at, (g, m) in enumerate(places):
         for h, n in places[at + 1 :]:
@@ -111,7 +117,7 @@ def _exchanges(scorer: Scorer, groups: Sequence[Group], places: Sequence[tuple[i
                 yield from _changed(scorer, groups, {g: first, h: second})
 
 
-def _changed(scorer: Scorer, groups: Sequence[Group], masks: dict[int, int]) -> Iterator[go.Code]:
+def _changed(scorer: Scorer, groups: Sequence[Group], masks: dict[int, int]) -> Iterator[go.serving.Code]:
     """The placement with some groups' models replaced, if it differs and fits."""
     new = [(shape, masks.get(g, mask)) for g, (shape, mask) in enumerate(groups)]
     if new != list(groups) and all(scorer.fits(new[g]) and _serves(scorer, new[g]) for g in masks):
@@ -119,10 +125,10 @@ def _changed(scorer: Scorer, groups: Sequence[Group], masks: dict[int, int]) -> 
 
 
 def _serves(scorer: Scorer, group: Group) -> bool:
-    return all(scorer.usable[m, group[0]] for m in go.positions(group[1]))
+    return all(scorer.usable[m, group[0]] for m in go.serving.positions(group[1]))
 
 
-def _reshapes(scorer: Scorer, code: go.Code, random: np.random.Generator) -> Iterator[go.Code]:
+def _reshapes(scorer: Scorer, code: go.serving.Code, random: np.random.Generator) -> Iterator[go.serving.Code]:
     """One or two groups (and idle devices) cut differently and refilled in two ways: what was there first, or the needy."""
     groups, size = list(code), scorer.tables.size
     idle = scorer.devices - sum(int(size[shape]) for shape, _ in groups)
@@ -136,7 +142,7 @@ def _reshapes(scorer: Scorer, code: go.Code, random: np.random.Generator) -> Ite
         if devices > 16:
             continue
         rest = [group for g, group in enumerate(groups) if g not in picked]
-        hosted = [m for g in picked for m in go.positions(groups[g][1])]
+        hosted = [m for g in picked for m in go.serving.positions(groups[g][1])]
         for cut in multisets([int(size[shape]) for shape in shapes], devices):
             empty = [(shapes[c], 0) for c in cut]
             for order in (hosted + needy, needy + hosted):

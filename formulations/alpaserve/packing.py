@@ -44,11 +44,11 @@ def set_packing(problem: go.Problem, max_groups: int = MAX_GROUPS, effort: float
     return answer(problem, instance.decode(better), *notes, planning_good=good)
 
 
-def pack(scorer: Scorer, columns: Sequence[go.Code], seconds: float = np.inf) -> go.Code:
+def pack(scorer: Scorer, columns: Sequence[go.serving.Code], seconds: float = np.inf) -> go.serving.Code:
     """The packing of the given clusters that serves most requests in time."""
     models, size = len(scorer.instance.models), scorer.tables.size
     good = np.array([_alone(scorer, code) for code in columns], dtype=float)
-    hosted = [sorted({m for _, mask in code for m in go.positions(mask)}) for code in columns]
+    hosted = [sorted({m for _, mask in code for m in go.serving.positions(mask)}) for code in columns]
     rows = np.concatenate([np.array(ms, dtype=np.int64) for ms in hosted])
     places = np.repeat(np.arange(len(columns)), [len(ms) for ms in hosted])
     devices = [sum(int(size[shape]) for shape, _ in code) for code in columns]
@@ -72,7 +72,7 @@ def pack(scorer: Scorer, columns: Sequence[go.Code], seconds: float = np.inf) ->
     return canonical(group for j in np.flatnonzero(found.x > 0.5) for group in columns[int(j)])
 
 
-def clusters_of(code: go.Code) -> list[go.Code]:
+def clusters_of(code: go.serving.Code) -> list[go.serving.Code]:
     """The connected parts of a placement."""
     parts: list[list[tuple[int, int]]] = []
     for group in code:
@@ -81,12 +81,12 @@ def clusters_of(code: go.Code) -> list[go.Code]:
     return [canonical(part) for part in parts]
 
 
-def _alone(scorer: Scorer, code: go.Code) -> int:
+def _alone(scorer: Scorer, code: go.serving.Code) -> int:
     """Requests that a cluster serves in time; additivity lets it be simulated among all requests."""
     return int(scorer.good([code])[0])
 
 
-def _columns(scorer: Scorer, seed: int) -> list[go.Code]:
+def _columns(scorer: Scorer, seed: int) -> list[go.serving.Code]:
     instance, random = scorer.instance, np.random.default_rng(seed)
     whole = tuple(range(len(instance.models)))
     finder = Finder(instance, fill, scorer.deadline)
@@ -98,5 +98,5 @@ def _columns(scorer: Scorer, seed: int) -> list[go.Code]:
         half = tuple(sorted(random.permutation(len(whole))[: len(whole) // 2].tolist()))
         other = tuple(m for m in whole if m not in half)
         split_over(finder, [half, other])
-    every: Iterable[go.Code] = (code for ranked in finder.found.values() for _, code in ranked)
+    every: Iterable[go.serving.Code] = (code for ranked in finder.found.values() for _, code in ranked)
     return sorted({cluster for code in every for cluster in clusters_of(code)})

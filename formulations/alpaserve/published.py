@@ -29,10 +29,10 @@ def replayed(case: str) -> float:
     question = paper_case(case, None)
     hosted = [[f"m{model}" for model in models.split()] for models in groups.split(",")]
     placement = question.placement([((stages, 1), models) for models in hosted])
-    return go.simulate_serving(question, placement).attainment
+    return go.serving.simulate_serving(question, placement).attainment
 
 
 def queueing(load: float, pipelined: bool, service_s: float = 0.4) -> float:
     """Mean latency in seconds, simulated: two models on two devices, ``load`` = total rate x service time (paper, 3.3)."""
     question, placement = two_model_instance(load / service_s, service_s, pipelined=pipelined)
-    return go.simulate_serving(question, placement).mean_latency_s
+    return go.serving.simulate_serving(question, placement).mean_latency_s

@@ -85,8 +85,8 @@ def two_model_instance(
         go.Cluster({"device": 2}, memory_gib=[1.0]),
         models,
         go.ServingProfiles(rows),
-        go.gamma_workload(rates, 1.0, requests / rate_rps, seed),
-        overheads=go.NO_OVERHEADS,
+        go.serving.gamma_workload(rates, 1.0, requests / rate_rps, seed),
+        overheads=go.serving.NO_OVERHEADS,
     )
     groups = [(shape, ["a", "b"])] if pipelined else [(shape, ["a"]), (shape, ["b"])]
     return instance, instance.placement(groups)

@@ -23,7 +23,7 @@ Group = tuple[int, int]
 Item = TypeVar("Item")
 
 
-def canonical(groups: Iterable[Group]) -> go.Code:
+def canonical(groups: Iterable[Group]) -> go.serving.Code:
     """The code of the groups: those that host nothing left out, the others in canonical order."""
     return tuple(sorted(group for group in groups if group[1]))
 
@@ -48,7 +48,7 @@ class Scorer:
         self.models = tuple(range(len(instance.models))) if models is None else tuple(models)
         self.devices = instance.devices if devices is None else devices
         self.workload = planning if models is None else planning.only(self.models)
-        self.simulator = go.ServingSimulator(instance, self.workload)
+        self.simulator = go.serving.ServingSimulator(instance, self.workload)
         chosen = np.isin(np.arange(len(instance.models)), self.models)
         self.usable = self.tables.usable & chosen[:, None]
         self.deadline = deadline
@@ -81,7 +81,7 @@ class Scorer:
         """GiB on the fullest accelerator of a group."""
         if group not in self._load:
             shape, mask = group
-            self._load[group] = float(self.tables.weight_gib[list(go.positions(mask)), shape].sum())
+            self._load[group] = float(self.tables.weight_gib[list(go.serving.positions(mask)), shape].sum())
         return self._load[group]
 
     def fits(self, group: Group) -> bool:
@@ -95,13 +95,15 @@ class Scorer:
         able = self.usable[:, shape] & (self.tables.weight_gib[:, shape] <= room)
         return [int(m) for m in np.flatnonzero(able) if not mask >> int(m) & 1]
 
-    def good(self, codes: Sequence[go.Code], failures: int | None = None, best_only: bool = False) -> go.IntArray:
+    def good(
+        self, codes: Sequence[go.serving.Code], failures: int | None = None, best_only: bool = False
+    ) -> go.IntArray:
         """(B,) counted requests in time; -1 where more than ``failures`` failed (see ServingSimulator.good)."""
         self.spent += len(codes) * len(self.workload)
         limit = self.requests if failures is None else failures
         return self.simulator.good(codes, failures=limit, best_only=best_only)
 
-    def scores(self, codes: Sequence[go.Code]) -> go.FloatArray:
+    def scores(self, codes: Sequence[go.serving.Code]) -> go.FloatArray:
         """(B,) scores; see the head of this file."""
         self.spent += len(codes) * len(self.workload)
         good, latency = self.simulator.score(*self.simulator.encode(codes))
@@ -119,8 +121,8 @@ class Scorer:
 
 
 def spread(
-    scorer: Scorer, task: Callable[[Scorer, Item], tuple[go.Code, int]], items: Sequence[Item]
-) -> list[tuple[go.Code, int]]:
+    scorer: Scorer, task: Callable[[Scorer, Item], tuple[go.serving.Code, int]], items: Sequence[Item]
+) -> list[tuple[go.serving.Code, int]]:
     """``task(scorer, item)`` for every item, on all cores (the simulator releases Python's lock); results in order.
 
     Every item has a scorer of its own, so that efforts, and with them results, do not depend on the number of cores.
@@ -145,5 +147,5 @@ def answer(problem: go.Problem, plan: go.Placement | go.PlacementSchedule, *note
     instance = instance_of(problem)
     details: dict[str, object] = {"replicas": plan.replicas, **extra}
     if instance.training is not None and isinstance(plan, go.Placement):
-        details["training_attainment"] = go.simulate_serving(instance, plan, instance.training).attainment
+        details["training_attainment"] = go.serving.simulate_serving(instance, plan, instance.training).attainment
     return go.Answer(np.zeros(0), plan=plan, notes=notes, details=details)

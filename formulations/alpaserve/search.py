@@ -34,7 +34,7 @@ EFFORT = 3e8  # simulated requests of the improvement
 SEVERAL = 8  # devices up to which a bucket tries every partition; beyond, those led by one of the FAVOURED best shapes
 FAVOURED = 4
 
-Fill = Callable[[Scorer, Sequence[int]], tuple[go.Code, int]]
+Fill = Callable[[Scorer, Sequence[int]], tuple[go.serving.Code, int]]
 
 
 @dataclass
@@ -47,9 +47,9 @@ class Finder:
     kept: int = KEPT
     spent: int = 0
     favoured: tuple[int, ...] = ()
-    found: dict[tuple[tuple[int, ...], int], list[tuple[int, go.Code]]] = field(default_factory=dict)
+    found: dict[tuple[tuple[int, ...], int], list[tuple[int, go.serving.Code]]] = field(default_factory=dict)
 
-    def best(self, models: tuple[int, ...], devices: int) -> list[tuple[int, go.Code]]:
+    def best(self, models: tuple[int, ...], devices: int) -> list[tuple[int, go.serving.Code]]:
         """The ``kept`` best (requests in time, placement) of these models on so many devices, best first."""
         if (models, devices) not in self.found:
             some = None if len(models) == len(self.instance.models) else models
@@ -96,7 +96,7 @@ def beam_search(problem: go.Problem, beam: int = 3) -> go.Answer:
 
 def search_code(
     instance: go.PlacementInstance, *, beam: int = 3, bucketed: bool = True, deadline: float = np.inf
-) -> tuple[list[go.Code], int, list[str]]:
+) -> tuple[list[go.serving.Code], int, list[str]]:
     """Algorithm 2 without the polish: the best placements, best first, requests in time of the first, and notes."""
     whole = tuple(range(len(instance.models)))
     thorough = _beam_effort(instance) <= THOROUGH
@@ -123,13 +123,13 @@ def _beam_effort(instance: go.PlacementInstance) -> float:
     return float(sum(models * len(cut) * r for cut, r in zip(cuts, replicas, strict=True)) * len(instance.planning))
 
 
-def split_over(finder: Finder, parts: Sequence[tuple[int, ...]]) -> tuple[int, go.Code]:
+def split_over(finder: Finder, parts: Sequence[tuple[int, ...]]) -> tuple[int, go.serving.Code]:
     """The best split of the devices over buckets: best[k] over the buckets so far with k devices, one bucket at a time."""
     devices = finder.instance.devices
-    best: dict[int, tuple[int, go.Code]] = {0: (0, ())}
+    best: dict[int, tuple[int, go.serving.Code]] = {0: (0, ())}
     for part in parts:
         grid = _grid(finder.instance, part)
-        grown: dict[int, tuple[int, go.Code]] = {}
+        grown: dict[int, tuple[int, go.serving.Code]] = {}
         for used, (good, code) in best.items():
             for own in [k for k in grid if used + k <= devices]:
                 more, other = finder.best(part, own)[0] if own else (0, ())
@@ -152,5 +152,5 @@ def _grid(instance: go.PlacementInstance, part: Sequence[int]) -> list[int]:
 
 
 def _typical_work(instance: go.PlacementInstance) -> go.FloatArray:
-    work = go.least_work(instance)
+    work = go.serving.least_work(instance)
     return np.where(np.isfinite(work), work, 0.0)

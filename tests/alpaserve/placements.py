@@ -18,7 +18,7 @@ def tiny(
     devices: int = 2,
     weight: float = 1.0,
     memory: float = 2.0,
-    overheads: go.Overheads = go.NO_OVERHEADS,
+    overheads: go.Overheads = go.serving.NO_OVERHEADS,
 ) -> go.PlacementInstance:
     """Models m0, m1, ... of one profile with the given stage latencies by number of stages."""
     rows = [
@@ -32,7 +32,7 @@ def tiny(
     return go.PlacementInstance(cluster, models, go.ServingProfiles(rows), workload, overheads=overheads)
 
 
-def random_code(instance: go.PlacementInstance, seed: int, fill: float = 0.7) -> go.Code:
+def random_code(instance: go.PlacementInstance, seed: int, fill: float = 0.7) -> go.serving.Code:
     """A random placement that fits."""
     draw, scorer, left, groups = random.Random(seed), Scorer(instance), instance.devices, []
     while left > 0:
@@ -46,6 +46,6 @@ def random_code(instance: go.PlacementInstance, seed: int, fill: float = 0.7) ->
     return canonical(groups)
 
 
-def good(instance: go.PlacementInstance, code: go.Code) -> int:
+def good(instance: go.PlacementInstance, code: go.serving.Code) -> int:
     """Requests in time of a placement."""
-    return int(go.ServingSimulator(instance).good([code])[0])
+    return int(go.serving.ServingSimulator(instance).good([code])[0])

@@ -70,7 +70,7 @@ def test_batching_is_the_plain_reading_of_its_rules() -> None:
     for seed in range(60):
         instance = with_batches(random_instance(seed, requests=80))
         placement = instance.decode(random_code(instance, seed))
-        report = go.simulate_batching(instance, placement)
+        report = go.serving.simulate_batching(instance, placement)
         expected = reference(instance, placement)
         assert report.group.tolist() == [group for group, _, _ in expected], seed
         assert report.latency_s == pytest.approx([seconds for _, seconds, _ in expected], nan_ok=True)
@@ -84,9 +84,9 @@ def test_a_free_device_starts_what_waits_together() -> None:
         go.ServedModels(["a"], ["p"], 10.0),
         go.ServingProfiles(rows),
         go.Workload.of([np.array([0.0, 0.1, 0.2, 0.3])]),
-        overheads=go.NO_OVERHEADS,
+        overheads=go.serving.NO_OVERHEADS,
     )
-    report = go.simulate_batching(instance, instance.placement([((1, 1), ["a"])]))
+    report = go.serving.simulate_batching(instance, instance.placement([((1, 1), ["a"])]))
     # alone until 1.0, then the three that wait: two together, then one (there is no batch of three)
     assert report.latency_s == pytest.approx([1.0, 2.0, 1.9, 2.8])
     assert report.busy_s == pytest.approx([3.1])
@@ -97,8 +97,8 @@ def test_cheap_batches_help_under_load_and_dear_ones_do_not() -> None:
     for seed in range(20):
         instance = random_instance(seed, requests=200)
         placement = instance.decode(random_code(instance, seed, fill=1.0))
-        plain += go.simulate_batching(instance, placement).good.sum()
-        cheap += go.simulate_batching(with_batches(instance, 0.1), placement).good.sum()
-        dear += go.simulate_batching(with_batches(instance, 1.2), placement).good.sum()
+        plain += go.serving.simulate_batching(instance, placement).good.sum()
+        cheap += go.serving.simulate_batching(with_batches(instance, 0.1), placement).good.sum()
+        dear += go.serving.simulate_batching(with_batches(instance, 1.2), placement).good.sum()
     assert cheap > 1.1 * plain
     assert dear < plain

@@ -65,7 +65,7 @@ def test_fewest_devices_reaches_its_target_between_its_bounds() -> None:
     found = fewest_devices(question(1, cv=3.0), 0.95, window_s=20.0)
     assert found.attainment >= 0.95
     sized = question(found.devices, cv=3.0)
-    assert go.simulate_serving(sized, found.placement).attainment == found.attainment
+    assert go.serving.simulate_serving(sized, found.placement).attainment == found.attainment
     assert found.placement.devices <= found.devices
     assert found.least <= found.devices
     assert found.tried[found.devices] == found.attainment

@@ -145,13 +145,15 @@ def test_auto_enumerates_what_it_can_afford() -> None:
 def test_training_and_judged_requests_are_kept_apart() -> None:
     instance = random_instance(6, requests=150, most=4)
     seen = random_instance(6, requests=150, most=4)
-    other = go.gamma_workload(seen.models.rate_rps, seen.models.cv, 40.0, seed=77)  # type: ignore[arg-type]
+    other = go.serving.gamma_workload(seen.models.rate_rps, seen.models.cv, 40.0, seed=77)  # type: ignore[arg-type]
     trained = instance.replace(training=other)
     solution = go.solve(trained, "placement", method="exact")
     assert solution.bound_kind != "claimed"  # the optimum of other requests bounds nothing here
-    assert solution.value == go.simulate_serving(instance, solution.plan).attainment
-    best_there = go.simulate_serving(instance, solution.plan, other).attainment
+    assert solution.value == go.serving.simulate_serving(instance, solution.plan).attainment
+    best_there = go.serving.simulate_serving(instance, solution.plan, other).attainment
     assert solution.details["training_attainment"] == best_there
     others = [random_code(instance, seed) for seed in range(20)]
-    assert all(go.simulate_serving(instance, instance.decode(c), other).attainment <= best_there for c in others)
+    assert all(
+        go.serving.simulate_serving(instance, instance.decode(c), other).attainment <= best_there for c in others
+    )
     assert np.isfinite(best_there)

@@ -73,7 +73,7 @@ def test_requests_from_a_file_beside_it_and_from_rates(tmp_path: Path) -> None:
     made = {k: v for k, v in DOCUMENT.items() if k != "requests"}
     made["models"] = [{"name": "bert", "rate_rps": 3, "cv": 2}, {"name": "m1", "profile": "bert", "rate_rps": 1}]
     generated = read({**made, "duration_s": 50, "seed": 9}, tmp_path)
-    assert np.array_equal(generated.workload.arrival_s, go.gamma_workload([3, 1], [2, 1], 50, 9).arrival_s)
+    assert np.array_equal(generated.workload.arrival_s, go.serving.gamma_workload([3, 1], [2, 1], 50, 9).arrival_s)
     with pytest.raises(go.InputError, match="no rates to make them from"):
         read({k: v for k, v in DOCUMENT.items() if k != "requests"}, tmp_path)
 

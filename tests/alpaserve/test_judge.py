@@ -72,14 +72,14 @@ def test_the_greedy_over_works_solves_its_linear_program() -> None:
         rows += [np.where(cells[:, 1] == t, 1.0, 0.0) for t in range(len(length))]
         limits = [*work, *(length * speed)]
         best = linprog(-1.0 / work[cells[:, 0]], A_ub=np.array(rows), b_ub=limits)
-        assert go.most_jobs(release, deadline, work, speed) == pytest.approx(-best.fun, rel=1e-9, abs=1e-9)
-        assert go.most_jobs(release, deadline, work, speed, classes=2) >= -best.fun - 1e-9
+        assert go.serving.most_jobs(release, deadline, work, speed) == pytest.approx(-best.fun, rel=1e-9, abs=1e-9)
+        assert go.serving.most_jobs(release, deadline, work, speed, classes=2) >= -best.fun - 1e-9
 
 
 def test_no_placement_beats_the_bound() -> None:
     for seed in range(60):
         instance = random_instance(seed, requests=120)
-        most = go.bound_good(instance, instance.workload)
+        most = go.serving.bound_good(instance, instance.workload)
         assert most <= instance.workload.counts
         for draw in range(5):
             assert good(instance, random_code(instance, draw)) <= most
@@ -87,14 +87,14 @@ def test_no_placement_beats_the_bound() -> None:
 
 def test_the_compiled_bound_is_the_same_function() -> None:
     instance = random_instance(9)
-    fast = go.bound_good(instance, instance.workload, measure=go.compiled_work())
-    assert fast == go.bound_good(instance, instance.workload)
+    fast = go.serving.bound_good(instance, instance.workload, measure=go.serving.compiled_work())
+    assert fast == go.serving.bound_good(instance, instance.workload)
 
 
 def test_memory_enters_the_bound() -> None:
     arrivals = [[float(i) for i in range(10)] for _ in range(3)]
     instance = tiny(arrivals, stages={1: (0.01,)}, devices=1, weight=1.0, memory=1.0)
-    assert go.bound_good(instance, instance.workload) == 10  # one model fits
+    assert go.serving.bound_good(instance, instance.workload) == 10  # one model fits
 
 
 def test_a_schedule_is_judged_window_by_window() -> None:
@@ -115,7 +115,7 @@ def test_the_allocation_is_the_shared_matrix() -> None:
     code = random_code(instance, 3)
     placement = instance.decode(code)
     allocation = instance.allocation(placement)
-    report = go.simulate_serving(instance, placement)
+    report = go.serving.simulate_serving(instance, placement)
     assert allocation.shares == pytest.approx(report.attainment_per_model)
     seconds = instance.workload.duration_s
     assert allocation.rates.sum() == pytest.approx(report.good.sum() / seconds)

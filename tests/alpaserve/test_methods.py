@@ -37,7 +37,7 @@ def test_published_placements_replay_to_published_attainment(
     question = paper_case(case, None)
     hosted = [[f"m{model}" for model in models.split()] for models in groups.split(",")]
     placement = question.placement([(shape, models) for models in hosted])
-    assert go.simulate_serving(question, placement).attainment == pytest.approx(published, abs=0.001)
+    assert go.serving.simulate_serving(question, placement).attainment == pytest.approx(published, abs=0.001)
 
 
 @pytest.mark.parametrize(

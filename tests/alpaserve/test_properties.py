@@ -36,7 +36,7 @@ def test_a_model_that_is_hosted_nowhere_changes_nothing() -> None:
         everything = 0
         for _, mask in code:
             everything |= mask
-        hosted = go.positions(everything)
+        hosted = go.serving.positions(everything)
         assert good(instance.replace(workload=instance.workload.only(hosted)), code) == good(instance, code)
 
 
@@ -93,14 +93,14 @@ def test_false_a_replica_never_hurts() -> None:
     instance = tiny([[0.0, 0.0], [0.5]], stages={1: (1.0,)}, slo=[2.0, 1.2])
     without = instance.placement([((1, 1), ["m0"]), ((1, 1), ["m1"])])
     more = instance.placement([((1, 1), ["m0"]), ((1, 1), ["m0", "m1"])])
-    assert go.simulate_serving(instance, without).good.tolist() == [True, True, True]
-    assert go.simulate_serving(instance, more).good.tolist() == [True, True, False]
+    assert go.serving.simulate_serving(instance, without).good.tolist() == [True, True, True]
+    assert go.serving.simulate_serving(instance, more).good.tolist() == [True, True, False]
 
 
 def test_false_the_order_of_groups_does_not_matter() -> None:
     """Equal clocks go to the lower group, so the order decides; hence it is part of the specification."""
     instance = tiny([[0.0], [0.1]], stages={1: (1.0,)}, slo=[5.0, 1.05])
-    simulator = go.ServingSimulator(instance)
+    simulator = go.serving.ServingSimulator(instance)
     plain, shared = (0, 0b01), (0, 0b11)
     assert simulator.good([(plain, shared)])[0] == 2
     assert simulator.good([(shared, plain)])[0] == 1
@@ -119,7 +119,7 @@ def test_false_a_longer_objective_never_hurts_several_models() -> None:
         go.ServedModels(["a", "b"], ["slow", "quick"], [2.9, 1.5]),
         profiles,
         go.Workload.of([np.array([0.0]), np.array([0.1, 1.2, 2.3])]),
-        overheads=go.NO_OVERHEADS,
+        overheads=go.serving.NO_OVERHEADS,
     )
     code = instance.code(instance.placement([((1, 1), ["a", "b"])]))
     assert good(instance, code) == 3

@@ -67,7 +67,7 @@ def test_tolerable_overheads_are_the_roots(r: float, alpha: float, beta: float) 
 def test_the_simulator_is_an_m_d_1_queue(load: float, pipelined: bool) -> None:
     question, placement = two_model_instance(load / D, D, pipelined=pipelined, requests=200_000)
     formula = (pipeline_latency if pipelined else simple_latency)(load / D, D)
-    assert go.simulate_serving(question, placement).mean_latency_s == pytest.approx(formula, rel=0.01)
+    assert go.serving.simulate_serving(question, placement).mean_latency_s == pytest.approx(formula, rel=0.01)
 
 
 def test_burstiness_waits_longer() -> None:

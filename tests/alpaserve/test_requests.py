@@ -12,7 +12,7 @@ import gavelopt as go
 
 @pytest.mark.parametrize("cv", [0.0, 0.5, 1.0, 4.0])
 def test_gamma_arrivals_have_their_rate_and_burstiness(cv: float) -> None:
-    times = go.gamma_arrivals(20.0, cv, 4000.0, seed=3)
+    times = go.serving.gamma_arrivals(20.0, cv, 4000.0, seed=3)
     assert len(times) / 4000 == pytest.approx(20.0, rel=0.06)
     gaps = np.diff(times)
     assert gaps.std() / gaps.mean() == pytest.approx(cv, rel=0.05, abs=1e-9)
@@ -21,23 +21,23 @@ def test_gamma_arrivals_have_their_rate_and_burstiness(cv: float) -> None:
 
 
 def test_a_longer_run_begins_like_a_shorter_one() -> None:
-    short, long = go.gamma_arrivals(5.0, 4.0, 50.0, 7), go.gamma_arrivals(5.0, 4.0, 500.0, 7)
+    short, long = go.serving.gamma_arrivals(5.0, 4.0, 50.0, 7), go.serving.gamma_arrivals(5.0, 4.0, 500.0, 7)
     assert np.array_equal(short, long[: len(short)])
-    assert not np.array_equal(short, go.gamma_arrivals(5.0, 4.0, 50.0, 8)[: len(short)])
+    assert not np.array_equal(short, go.serving.gamma_arrivals(5.0, 4.0, 50.0, 8)[: len(short)])
 
 
 def test_the_first_gap_counts_and_the_generator_is_the_legacy_one() -> None:
     gaps = np.random.RandomState(11).gamma(1 / 16, 16 / 2.0, 5)
-    assert go.gamma_arrivals(2.0, 4.0, 1e4, 11)[:5] == pytest.approx(np.cumsum(gaps))
-    assert go.uniform_arrivals(4.0, 1.0) == pytest.approx([0.25, 0.5, 0.75])
-    assert len(go.poisson_arrivals(0.0, 10.0)) == 0
+    assert go.serving.gamma_arrivals(2.0, 4.0, 1e4, 11)[:5] == pytest.approx(np.cumsum(gaps))
+    assert go.serving.uniform_arrivals(4.0, 1.0) == pytest.approx([0.25, 0.5, 0.75])
+    assert len(go.serving.poisson_arrivals(0.0, 10.0)) == 0
 
 
 def test_a_workload_is_merged_in_order() -> None:
-    workload = go.gamma_workload([3.0, 1.0], [1.0, 4.0], 100.0, seed=5)
+    workload = go.serving.gamma_workload([3.0, 1.0], [1.0, 4.0], 100.0, seed=5)
     assert (np.diff(workload.arrival_s) >= 0).all()
-    assert np.array_equal(workload.arrival_s[workload.model == 1], go.gamma_arrivals(1.0, 4.0, 100.0, 6))
-    rates = go.power_law_rates(64.0, 4, 0.5)
+    assert np.array_equal(workload.arrival_s[workload.model == 1], go.serving.gamma_arrivals(1.0, 4.0, 100.0, 6))
+    rates = go.serving.power_law_rates(64.0, 4, 0.5)
     assert rates.sum() == pytest.approx(64)
     assert rates[3] / rates[0] == pytest.approx(0.5)
 
@@ -50,33 +50,33 @@ def test_trimming_is_by_count() -> None:
 
 
 def test_a_fit_finds_the_process_and_a_refit_scales_it() -> None:
-    times = go.gamma_arrivals(8.0, 3.0, 4000.0, 1)
-    rate, cv = go.fit_gamma(times)
+    times = go.serving.gamma_arrivals(8.0, 3.0, 4000.0, 1)
+    rate, cv = go.serving.fit_gamma(times)
     assert rate == pytest.approx(8.0, rel=0.1)
     assert cv == pytest.approx(3.0, rel=0.1)
-    scaled = go.refitted(times, 1000.0, rate_scale=2.0, cv_scale=0.5)
+    scaled = go.serving.refitted(times, 1000.0, rate_scale=2.0, cv_scale=0.5)
     assert len(scaled) / 4000 == pytest.approx(16.0, rel=0.1)
     gaps = np.diff(scaled)
     assert gaps.std() / gaps.mean() == pytest.approx(1.5, rel=0.1)
-    assert go.fit_gamma(np.arange(10.0)) == (1.0, 0.0)
-    assert go.fit_gamma(np.arange(10.0), window_s=100.0) == (0.1, 0.0)  # the fit ran away from the count
+    assert go.serving.fit_gamma(np.arange(10.0)) == (1.0, 0.0)
+    assert go.serving.fit_gamma(np.arange(10.0), window_s=100.0) == (0.1, 0.0)  # the fit ran away from the count
     with pytest.raises(go.InputError, match="too few"):
-        go.fit_gamma(np.array([1.0, 1.0]))
+        go.serving.fit_gamma(np.array([1.0, 1.0]))
 
 
 def test_a_few_arrivals_in_a_window_stay_as_they_are() -> None:
     times = np.array([1.0, 2.0, 150.0])
-    assert go.refitted(times, 100.0).tolist() == times.tolist()
+    assert go.serving.refitted(times, 100.0).tolist() == times.tolist()
 
 
 def test_counts_become_arrivals_window_by_window() -> None:
     counts = [600.0, 0.0, 1200.0]
-    times = go.from_counts(counts, 60.0, rate_scale=0.5, cv=1.0)
+    times = go.serving.from_counts(counts, 60.0, rate_scale=0.5, cv=1.0)
     made = np.histogram(times, bins=[0, 60, 120, 180])[0]
     assert made[1] == 0
     assert made[0] == pytest.approx(300, rel=0.2)
     assert made[2] == pytest.approx(600, rel=0.2)
-    streams = go.dealt([np.array([3.0]), np.array([2.0]), np.array([1.0])], 2)
+    streams = go.serving.dealt([np.array([3.0]), np.array([2.0]), np.array([1.0])], 2)
     assert [stream.tolist() for stream in streams] == [[1.0, 3.0], [2.0]]
 
 
@@ -90,7 +90,7 @@ def test_workloads_refuse_nonsense() -> None:
     with pytest.raises(go.InputError, match="arrival_s"):
         go.Workload([-1.0], [0])
     with pytest.raises(go.InputError, match="rate and cv"):
-        go.gamma_arrivals(-1.0, 1.0, 10.0)
+        go.serving.gamma_arrivals(-1.0, 1.0, 10.0)
 
 
 def test_the_azure_trace(shared_data: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_azure_trace(shared_data: Path) -> None:
     assert trace.prompt_tokens.mean() == pytest.approx(2048, abs=1)
     dealt = trace.dealt_workload(24, exponent=0.5, seed=1)
     shares = dealt.per_model(24) / len(dealt)
-    assert shares == pytest.approx(go.power_law_rates(1.0, 24), abs=0.02)
+    assert shares == pytest.approx(go.serving.power_law_rates(1.0, 24), abs=0.02)
     assert trace.dealt_workload(4).per_model(4).tolist() == [2205, 2205, 2205, 2204]
 
 

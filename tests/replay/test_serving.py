@@ -40,7 +40,7 @@ def test_a_plan_and_a_policy(file: Path) -> None:
     instance = go.read(file)
     each = go.Placement([go.DeviceGroup(go.Configuration(1, 1), (m,)) for m in range(2)])
     replay = go.replay(instance, each)
-    plain = go.simulate_serving(instance, each)
+    plain = go.serving.simulate_serving(instance, each)
     np.testing.assert_array_equal(replay.latency_s, plain.latency_s)
     best = go.replay(instance, "placement", method="search")
     assert best.attainment == go.solve(instance, "placement", method="search").value
