@@ -40,7 +40,11 @@ def good_rate(alpha: float, drop: str, arrivals: str, requests: int) -> float:
     while high - low > 1:
         rate = (low + high) / 2
         duration = requests / rate
-        times = go.uniform_arrivals(rate, duration) if arrivals == "uniform" else go.poisson_arrivals(rate, duration, 0)
+        times = (
+            go.serving.uniform_arrivals(rate, duration)
+            if arrivals == "uniform"
+            else go.serving.poisson_arrivals(rate, duration, 0)
+        )
         fine = go.serve_packing(instance, plan, {"s": times}, drop=drop).attainment >= 1 - BAD
         low, high = (rate, high) if fine else (low, rate)
     return low
@@ -68,7 +72,7 @@ def contents(duration: float = 60.0) -> Table:
     instance = random_instance(10, "residual", 0)
     instance = instance.replace(sessions=instance.sessions.replace(slo_ms=3 * instance.sessions.slo_ms))
     sessions = zip(instance.sessions.names, instance.sessions.rate_rps, strict=True)
-    arrivals = {name: go.poisson_arrivals(rate, duration, seed=k) for k, (name, rate) in enumerate(sessions)}
+    arrivals = {name: go.serving.poisson_arrivals(rate, duration, seed=k) for k, (name, rate) in enumerate(sessions)}
     content = {name: rng.choice(weight, len(times)) for name, times in arrivals.items()}
     for name, quantile in (("mean", None), ("75 %", 0.75), ("90 %", 0.9), ("99 %", 0.99), ("worst", 1.0)):
         careful = 1.0 if quantile is None else float(np.quantile(weight, quantile))
@@ -90,7 +94,7 @@ def processors() -> Table:
     for column in ("CPU", "good %"):
         table.add_column(column, justify="right")
     instance = go.PackingInstance(GPU, [profile], go.SessionSet(["s"], model=["m"], rate_rps=[400], slo_ms=[120]))
-    plan, arrivals = go.solve(instance, "squishy").plan, {"s": go.poisson_arrivals(400, 60, seed=0)}
+    plan, arrivals = go.solve(instance, "squishy").plan, {"s": go.serving.poisson_arrivals(400, 60, seed=0)}
     for name, overlap, cores in (
         ("beside the GPU", True, 1),
         ("GPU waits, 4 cores", False, 4),
@@ -107,7 +111,7 @@ def speed(requests: int) -> str:
     plan = go.solve(instance, "squishy", method="knapsack").plan
     duration = 20 * requests / float(instance.sessions.rate_rps.sum())
     sessions = zip(instance.sessions.names, instance.sessions.rate_rps, strict=True)
-    arrivals = {name: go.poisson_arrivals(rate, duration, seed=k) for k, (name, rate) in enumerate(sessions)}
+    arrivals = {name: go.serving.poisson_arrivals(rate, duration, seed=k) for k, (name, rate) in enumerate(sessions)}
     began = time.perf_counter()
     report = go.serve_packing(instance, plan, arrivals)
     took = time.perf_counter() - began

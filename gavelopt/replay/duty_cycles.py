@@ -1,7 +1,7 @@
 """A packing plan served over time: arrivals, batching on every GPU, drops, latencies.
 
     plan = go.solve(instance, "squishy").plan
-    arrivals = {"s0": go.poisson_arrivals(64.0, 60.0, seed=1), ...}
+    arrivals = {"s0": go.serving.poisson_arrivals(64.0, 60.0, seed=1), ...}
     report = go.serve_packing(instance, plan, arrivals, drop="early")
     report.attainment, report.good_rps, report.worst_ms
 

@@ -17,7 +17,7 @@ def phased(instance: go.PackingInstance, seed: int) -> dict[str, go.FloatArray]:
     """Even arrivals at the planned rates, every session with a phase of its own."""
     rng = np.random.default_rng(seed)
     pairs = [pair for pair in _rates(instance) if pair[1] > 0]
-    return {name: go.uniform_arrivals(rate, SECONDS) + rng.uniform(0, 1 / rate) for name, rate in pairs}
+    return {name: go.serving.uniform_arrivals(rate, SECONDS) + rng.uniform(0, 1 / rate) for name, rate in pairs}
 
 
 @pytest.mark.parametrize("family", ["residual", "tight", "mid", "mixed"])
@@ -57,7 +57,7 @@ def good_rate(alpha: float, drop: str, requests: int = 20_000) -> float:
     low, high = 200.0, 600.0
     while high - low > 4:
         rate = (low + high) / 2
-        arrivals = {"s": go.poisson_arrivals(rate, requests / rate, seed=1)}
+        arrivals = {"s": go.serving.poisson_arrivals(rate, requests / rate, seed=1)}
         fine = go.serve_packing(instance, plan, arrivals, drop=drop).attainment >= 0.99
         low, high = (rate, high) if fine else (low, rate)
     return low
@@ -76,14 +76,14 @@ def test_early_drop_beats_lazy_drop_under_poisson_and_most_where_batching_pays_m
 def test_bursts_are_worse_than_poisson() -> None:
     instance, plan = single(1.0)
     attained = [
-        go.serve_packing(instance, plan, {"s": go.gamma_arrivals(400, cv, 30, seed=2)}).attainment for cv in (0.2, 1, 4)
+        go.serve_packing(instance, plan, {"s": go.serving.gamma_arrivals(400, cv, 30, seed=2)}).attainment for cv in (0.2, 1, 4)
     ]
     assert attained[0] > attained[1] > attained[2]
 
 
 def test_nothing_is_late_where_drops_are_allowed_and_contents_are_alike() -> None:
     instance, plan = single(1.0)
-    arrivals = {"s": go.poisson_arrivals(600, 20, seed=0)}
+    arrivals = {"s": go.serving.poisson_arrivals(600, 20, seed=0)}
     for drop in ("lazy", "early"):
         report = go.serve_packing(instance, plan, arrivals, drop=drop)
         assert report.late == 0 < report.dropped
@@ -100,7 +100,7 @@ def test_planning_for_heavier_contents_costs_gpus_and_saves_requests() -> None:
     for careful in (1.0, float(np.quantile(weight, 0.9)), float(weight.max())):
         instance = random_instance(6, "residual", 1)
         plan = go.solve(slower(instance, careful), "squishy").plan
-        arrivals = {n: go.poisson_arrivals(r, 20, seed=k) for k, (n, r) in enumerate(_rates(instance))}
+        arrivals = {n: go.serving.poisson_arrivals(r, 20, seed=k) for k, (n, r) in enumerate(_rates(instance))}
         content = {name: rng.choice(weight, len(times)) for name, times in arrivals.items()}
         report = go.serve_packing(instance, plan, arrivals, content=content, batch_of="heaviest")
         attained.append(report.attainment)
@@ -118,7 +118,7 @@ def test_cpu_work_beside_the_gpu_serves_more() -> None:
     sessions = go.SessionSet(["s"], model=["m"], rate_rps=[400], slo_ms=[120])
     instance = go.PackingInstance(GPU, [profile], sessions)
     plan = go.solve(instance, "squishy").plan
-    arrivals = {"s": go.uniform_arrivals(400, 10)}
+    arrivals = {"s": go.serving.uniform_arrivals(400, 10)}
     beside = go.serve_packing(instance, plan, arrivals)
     waiting = [go.serve_packing(instance, plan, arrivals, overlap=False, cpu_cores=c) for c in (1, 4)]
     assert beside.attainment == 1.0
