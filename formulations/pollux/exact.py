@@ -5,7 +5,7 @@
     3. integers      the program over the options that can still matter (``integer.py``), decoded to nodes
 
 Each step ends the search if the plan at hand is within the tolerance of the bound, recomputed as the judge does.
-For p = -inf see ``bottleneck.py``.
+For p = -inf, and for p so low that the smallest speedup decides, see ``bottleneck.py``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ REACH = 2e-5  # first reach of the integer program, in units of utility a job
 def exact(problem: go.Problem, lexicographic: bool = False) -> go.Answer:
     """The best plan over all placements. ``lexicographic`` (p = -inf only): then the second worst, and so on."""
     question = Question.of(problem)
-    if question.p == -np.inf:
+    if question.steep:
         return max_min(problem, question, lexicographic)
     price, choice = priced_choice(question)
     proof = question.gpu_prices(price)

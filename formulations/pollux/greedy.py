@@ -147,7 +147,8 @@ def _fill(options: Options, option: go.IntArray, size: go.FloatArray) -> go.IntA
             if not np.isfinite(step.flat[at]):
                 return options.coded(option)
         else:
-            step = np.where((gain > 1e-12) & (more <= room + 1e-9), gain / np.maximum(more, 1e-9), -np.inf)
+            with np.errstate(over="ignore"):  # an infinite gain is taken first
+                step = np.where((gain > 1e-12) & (more <= room + 1e-9), gain / np.maximum(more, 1e-9), -np.inf)
             at = int(np.argmax(step))
             if not step.flat[at] > 0:
                 return options.coded(option)

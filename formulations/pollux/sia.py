@@ -19,6 +19,8 @@ Reference: Jayaram Subramanya et al., Sia, SOSP 2023, section 3.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 import gavelopt as go
@@ -27,6 +29,9 @@ from formulations.pollux.greedy import priced_choice
 from formulations.pollux.program import Program, run
 from formulations.pollux.question import IDLE, KEEP, Question, answer
 
+SOFT = (
+    -20.0
+)  # steeper powers are beyond what a solver of floating-point programs can add; they are planned with this one
 GAP = 1e-6  # relative gap of the integer program (Sia's code: 1e-4)
 
 
@@ -39,9 +44,10 @@ def sia(problem: go.Problem, idle_cost: float | None = None, scale_up: float | N
         )
     if scale_up is not None and not (isinstance(scale_up, (int, float)) and scale_up >= 1):
         raise go.InputError("option 'scale_up' of method 'sia' out of range", seen=repr(scale_up), rule="a number >= 1")
-    allowed = configuration_set(question)[None, :] & np.isfinite(question.utility)
-    allowed &= within_scale_up(question, scale_up)
-    choice = _solve(question, allowed, _idle(question, allowed, idle_cost), problem.seconds_left)
+    softer = replace(question, p=max(question.p, SOFT))
+    allowed = configuration_set(softer)[None, :] & np.isfinite(softer.utility)
+    allowed &= within_scale_up(softer, scale_up)
+    choice = _solve(softer, allowed, _idle(softer, allowed, idle_cost), problem.seconds_left)
     price, _ = priced_choice(question)
     return answer(question, place(question, choice), question.gpu_prices(price))
 

@@ -14,7 +14,8 @@ by a dynamic program over GPUs:
     V_j(g) = max_k  V_(j-1)(g - k) + u_j(k)                                                                       (pool)
 
 For the minimum (p = -inf) prices prove that a level t is out of reach:  sum_j min price of an option with x >= t  exceeds
-what the nodes can earn; the bound is the highest level that they do not exclude.
+what the nodes can earn; the bound is the highest level that they do not exclude. For finite p < 0 a mean of J terms is at most
+J^(-1/p) times the smallest (smallest speedup).
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.elastic import ElasticInstance
 from gavelopt.model.speedups import Speedups, box_cox, mean_of
 
+STEEP = -20.0  # of p; below it the smallest speedup says more than sums of powers that hardly add
 HIGHEST = 1e100  # of a price
 ROUNDING = 1e-14
 SLACK = 1e-9  # relative room that arithmetic gets before a level counts as excluded
@@ -65,11 +67,10 @@ def fitness_bounds(
     found = {"every job at its best": power_mean(speedups.best() + epsilon, p)}
     prices = given if isinstance(given, NodePrices) else NodePrices()
     if p == -np.inf:
-        count = NodePrices.per_gpu(speedups.instance, np.ones(len(speedups.instance.cluster)), 1.0)
-        found["GPUs needed"] = highest_level(speedups, apart, count) + epsilon
-        if prices.slot is not None:
-            found["prices"] = highest_level(speedups, apart, prices) + epsilon
+        found["smallest speedup"] = _smallest(speedups, apart, prices, epsilon)
         return found
+    if p <= STEEP:
+        found["smallest speedup"] = _smallest(speedups, apart, prices, epsilon) * jobs ** (-1.0 / p)
     if prices.slot is not None:
         total = priced_total(speedups, p, epsilon, apart, prices)
         found["prices"] = prices.unit * mean_of(total / jobs, p)
@@ -78,6 +79,13 @@ def fitness_bounds(
         total = float(pool_tables(utility, pool_size(speedups.instance))[-1][-1])
         found["pool"] = prices.unit * mean_of(rounded_up(total, utility.max(axis=1)) / jobs, p)
     return {name: bound for name, bound in found.items() if not np.isnan(bound)}
+
+
+def _smallest(speedups: Speedups, apart: bool, prices: NodePrices, epsilon: float) -> float:
+    """The highest x + epsilon that neither the number of GPUs nor the prices exclude for all jobs at once."""
+    count = NodePrices.per_gpu(speedups.instance, np.ones(len(speedups.instance.cluster)), 1.0)
+    levels = [highest_level(speedups, apart, one) for one in (count, prices) if one.slot is not None]
+    return min(levels) + epsilon
 
 
 def power_mean(values: FloatArray, p: float) -> float:

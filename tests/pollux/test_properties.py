@@ -67,7 +67,7 @@ def test_sharing_nodes_never_hurts(seed: int, p: float) -> None:
     assert together.value >= apart.value * (1 - 1e-6)
 
 
-@FEW
+@settings(max_examples=6, deadline=None)
 @given(SEEDS)
 def test_a_dearer_restart_never_helps(seed: int) -> None:
     instance = sample(5, 3, seed=seed)
