@@ -1,4 +1,7 @@
-"""A picture of a solution: the allocation as a heat map, what is in use of each type, and the prices."""
+"""A picture of a solution: the allocation as a heat map, what is in use of each type, and the prices.
+
+Solutions whose plan is more than the matrix (duty cycles, device groups, nodes) are drawn as rows, see ``plan_plots``.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import FloatArray
 from gavelopt.model.solution import Solution
 from gavelopt.report import words
+from gavelopt.report.plan_plots import draw_bars, height, plan_bars
 from gavelopt.report.prices import known_sides
 
 LABELLED = 40  # jobs up to which every row of the heat map has its name
@@ -31,7 +35,22 @@ def plot_solution(solution: Solution, path: str | Path | None = None) -> Any:
     if allocation is None or not min(allocation.shape):
         raise InputError("nothing to plot", seen=f"status {solution.status}, no allocation of any job")
     path = None if path is None else check_picture(path)
-    figure = _figure(_size(allocation), interactive=path is None)
+    bars = plan_bars(solution)
+    size = _size(allocation) if bars is None else (7.6, height(bars))
+    figure = _figure(size, interactive=path is None)
+    if bars is None:
+        _matrix(figure, solution, allocation)
+    else:
+        draw_bars(figure, bars)
+    value = "no value" if solution.value is None else words.quantity(solution.value, solution.unit)
+    figure.suptitle(f"{solution.policy.describe()}: {value}, {solution.status}", fontsize=11)
+    if path is not None:
+        figure.savefig(path, dpi=150)
+    return figure
+
+
+def _matrix(figure: Any, solution: Solution, allocation: Allocation) -> None:
+    """The allocation as a heat map, with what is in use and the prices below it."""
     priced = solution.prices is not None
     grid = figure.add_gridspec(2, 2 if priced else 1, height_ratios=[_heights(allocation), 1.6])
     heat = figure.add_subplot(grid[0, :])
@@ -39,11 +58,6 @@ def plot_solution(solution: Solution, path: str | Path | None = None) -> Any:
     _usage(figure.add_subplot(grid[1, 0]), allocation)
     if priced:
         _prices(figure.add_subplot(grid[1, 1]), solution)
-    value = "no value" if solution.value is None else words.quantity(solution.value, solution.unit)
-    figure.suptitle(f"{solution.policy.describe()}: {value}, {solution.status}", fontsize=11)
-    if path is not None:
-        figure.savefig(path, dpi=150)
-    return figure
 
 
 def _figure(size: tuple[float, float], *, interactive: bool) -> Any:
