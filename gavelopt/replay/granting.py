@@ -93,6 +93,11 @@ class Granting:
             )
         return _grant(active, self.instance, self.rates, solution)
 
+    @property
+    def counted(self) -> dict[str, Any]:
+        """The counts, under the names that results give them."""
+        return {"solves": self.solves, "solve_s": self.seconds}
+
     def columns(self, now: float, active: IntArray, progress: Progress) -> dict[str, FloatArray]:
         """What time has changed of the active jobs, (A,) each: steps left, ages, seconds to the deadline."""
         jobs = self.instance.jobs

@@ -9,6 +9,7 @@ import numpy as np
 
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.instance import Instance
+from gavelopt.replay.arrivals import Arrivals
 from gavelopt.replay.discipline import KEYS, Discipline
 from gavelopt.replay.log import Log
 
@@ -44,35 +45,34 @@ def replay_queue(instance: Instance, chosen: Discipline, restart_s: float) -> Ou
     jobs = instance.jobs
     assert jobs.steps is not None
     rates, able = runnable(instance)
-    order = np.lexsort([np.arange(len(jobs)), jobs.arrival_s])
+    order, state = Arrivals.of(jobs.arrival_s, able).order, _new_state(instance, rates)
+    scale, steps, arrival, weight = jobs.scale_factor, jobs.steps, jobs.arrival_s, jobs.weight
     trace = kernel.Trace(
         np.ascontiguousarray(rates),
-        jobs.scale_factor.copy(),
-        jobs.steps.copy(),
-        jobs.arrival_s.copy(),
-        jobs.weight.copy(),
+        scale.copy(),
+        steps.copy(),
+        arrival.copy(),
+        weight.copy(),
         whole_accelerators(instance),
     )
-    rule = kernel.Rule(
+    rule = _rule(chosen, restart_s)
+    rows = kernel.run_queue(order, trace, rule, state) if len(order) else np.empty((0, kernel.FIELDS))
+    names = ("job", "accelerator", "start_s", "end_s", "steps", "restart_s")
+    log = Log.of(**dict(zip(names, rows.T, strict=True)), gang=scale[rows[:, 0].astype(np.int64)])
+    finish, first = (np.where(steps == 0, arrival, times) for times in (state.finish, state.first))
+    return Outcome(finish, first, state.stops, log, {"passing": rule.preemptive or rule.backfill})
+
+
+def _rule(chosen: Discipline, restart_s: float) -> Any:
+    from gavelopt.replay import queue_kernel as kernel
+
+    return kernel.Rule(
         KEYS.index(chosen.key),
         chosen.preemptive,
         bool(chosen.option("backfill", False)),
         float(restart_s),
         float(chosen.option("quantum_s", 3600.0)),
         np.array(chosen.option("thresholds_s", ()), dtype=np.float64),
-    )
-    state = _new_state(instance, rates)
-    rows = kernel.run_queue(order[able[order]], trace, rule, state) if able.any() else np.empty((0, kernel.FIELDS))
-    done_at_once = jobs.steps == 0
-    finish = np.where(done_at_once, jobs.arrival_s, state.finish)
-    columns = dict(zip(("job", "accelerator", "start_s", "end_s", "steps", "restart_s"), rows.T, strict=True))
-    log = Log.of(**columns, gang=jobs.scale_factor[rows[:, 0].astype(np.int64)])
-    return Outcome(
-        finish,
-        np.where(done_at_once, jobs.arrival_s, state.first),
-        state.stops,
-        log,
-        {"passing": rule.preemptive or rule.backfill},
     )
 
 

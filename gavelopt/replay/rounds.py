@@ -35,6 +35,7 @@ import numpy as np
 
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.instance import Instance
+from gavelopt.replay.arrivals import Arrivals
 from gavelopt.replay.granting import Grant, Granting, Progress
 from gavelopt.replay.log import Log
 from gavelopt.replay.queueing import Outcome, whole_accelerators
@@ -85,34 +86,28 @@ class Rounds:
         assert jobs.steps is not None
         self.instance, self.granting = instance, granting
         self.round_s, self.restart_s, self.min_resolve_s = round_s, restart_s, min_resolve_s
-        self.steps, self.arrival, self.scale = jobs.steps, jobs.arrival_s, jobs.scale_factor
-        self.free = whole_accelerators(instance)
+        self.steps, self.scale = jobs.steps, jobs.scale_factor
+        self.free, self.arrivals = whole_accelerators(instance), Arrivals.of(jobs.arrival_s, granting.able)
         self.progress, self.seats = Progress.start(instance), Seats.empty(len(jobs))
-        self.finish = np.where(self.steps == 0, self.arrival, np.nan)
+        self.finish = np.where(self.steps == 0, jobs.arrival_s, np.nan)
         self.start = self.finish.copy()
         self.preemptions, self.kept, self.renewable = np.zeros(len(jobs), dtype=np.int64), 0, 0
         shape = (len(jobs), len(instance.cluster))
-        self.promised, self.received = np.zeros(shape), np.zeros(shape)
-        self.deficit = np.zeros(shape)
-        order = np.lexsort([np.arange(len(jobs)), self.arrival])
-        self.order = order[granting.able[order]]
+        self.promised, self.received, self.deficit = np.zeros(shape), np.zeros(shape), np.zeros(shape)
         self.types = np.argsort(-granting.rates.mean(axis=0), kind="stable") if len(jobs) else np.arange(shape[1])
         self.blind = granting.policy.assumed_rates(instance) is not None if len(jobs) else False
         self.random = np.random.default_rng(granting.seed)
 
     def run(self) -> Outcome:
         """Round after round, until every job that can run is done."""
-        coming, active, now = 0, np.zeros(0, dtype=np.int64), 0.0
-        grant, clock, solved = None, np.zeros((0, 0)), -np.inf
-        changed = True
-        while coming < len(self.order) or len(active):
+        active, now, solved, changed = np.zeros(0, dtype=np.int64), 0.0, -np.inf, True
+        grant, clock = None, np.zeros((0, 0))
+        while len(active) or np.isfinite(self.arrivals.next_s):
             if not len(active):
-                now = max(now, float(self.arrival[self.order[coming]]))
-            entered = coming
-            while coming < len(self.order) and self.arrival[self.order[coming]] <= now:
-                coming += 1
-            changed = changed or coming > entered
-            active = np.union1d(active, self.order[entered:coming])
+                now = max(now, self.arrivals.next_s)
+            entered = self.arrivals.enter(now)
+            changed = changed or len(entered) > 0
+            active = np.union1d(active, entered)
             if grant is None or (changed and now - solved >= self.min_resolve_s - 1e-9):
                 grant, solved, changed = self.granting.ask(now, active, self.progress), now, False
                 clock = np.full(grant.time.shape, self.round_s / 2)
@@ -124,14 +119,8 @@ class Rounds:
             active = np.setdiff1d(active, ended)
         sitting = np.flatnonzero(self.seats.type >= 0)
         self.seats.close(sitting, np.full(len(sitting), now))
-        further = {
-            "promised_s": self.promised,
-            "received_s": self.received,
-            "kept": self.kept,
-            "renewable": self.renewable,
-            "solves": self.granting.solves,
-            "solve_s": self.granting.seconds,
-        }
+        further = {"promised_s": self.promised, "received_s": self.received, **self.granting.counted}
+        further |= {"kept": self.kept, "renewable": self.renewable}
         return Outcome(self.finish, self.start, self.preemptions, self.seats.log(self.scale), further)
 
     def _patched(self, grant: Grant, clock: FloatArray, active: IntArray) -> tuple[Grant, FloatArray]:

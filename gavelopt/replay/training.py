@@ -50,6 +50,7 @@ def replay_training(
     chosen, left = scheduler_of(scheduler, options)
     mode = mode or ("events" if isinstance(chosen, Discipline) else "rounds")
     _check_mode(mode, chosen, clock.restart_s)
+    _check_turns(instance, mode, chosen, clock)
     if isinstance(chosen, Discipline):
         outcome = replay_queue(instance, chosen, clock.restart_s)
     else:
@@ -127,6 +128,26 @@ def _check_mode(mode: str, chosen: Discipline | Policy, restart_s: float) -> Non
         raise InputError(
             f"policy {chosen.name!r} does not share a cluster among training jobs", rule="training policies"
         )
+
+
+def _check_turns(instance: Instance, mode: str, chosen: Discipline | Policy, clock: Clock) -> None:
+    """A turn must be longer than a restart: jobs that take turns would otherwise restart for ever and never work."""
+    if mode == "rounds" and clock.restart_s >= clock.round_s:
+        raise InputError(
+            "a restart takes a whole round: a job that moves every round would never work",
+            seen=f"restart_s={clock.restart_s:g}, round_s={clock.round_s:g}",
+            rule="restart_s < round_s",
+            fix="longer rounds",
+        )
+    if isinstance(chosen, Discipline) and chosen.key == "attained" and not chosen.option("thresholds_s", ()):
+        quantum, gang = chosen.option("quantum_s", np.inf), int(instance.jobs.scale_factor.max(initial=1))
+        if clock.restart_s * gang >= quantum:
+            raise InputError(
+                "a restart takes a whole quantum: jobs that take turns would never work",
+                seen=f"restart_s={clock.restart_s:g} x {gang} accelerators, quantum_s={quantum:g} accelerator-seconds",
+                rule="restart_s x largest gang < quantum_s",
+                fix=f"quantum_s above {clock.restart_s * gang:g}",
+            )
 
 
 def _warnings(instance: Instance) -> tuple[str, ...]:
