@@ -24,8 +24,12 @@ def registered(group: str) -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=group), key=lambda point: point.name)}
 
 
-def called(group: str, name: str, parameters: Mapping[str, Any], seed: int) -> Any:
-    """What the function ``name`` returns. Raises UnknownName for a function or a parameter that does not exist."""
+def called(group: str, name: str, parameters: Mapping[str, Any], seed: int, data: str | None = None) -> Any:
+    """What the function ``name`` returns; a parameter with a slash in it is a file of the folder ``data``.
+
+    Raises:
+        UnknownName: a function or a parameter that does not exist. InputError: a file that is absent.
+    """
     points = registered(group)
     if name not in points:
         raise UnknownName.among("family" if group == INSTANCES else "figure", name, points)
@@ -34,14 +38,15 @@ def called(group: str, name: str, parameters: Mapping[str, Any], seed: int) -> A
     for parameter in parameters:
         if parameter not in accepted:
             raise UnknownName.among(f"parameter of {name!r}", parameter, accepted)
-    return function(**parameters, **({"seed": seed} if "seed" in accepted and "seed" not in parameters else {}))
+    given = {parameter: _path(value, data) for parameter, value in parameters.items()}
+    return function(**given, **({"seed": seed} if "seed" in accepted and "seed" not in parameters else {}))
 
 
 def build(source: Mapping[str, Any], seed: int, data: str | None = None) -> Any:
     """The instance of a run. ``data``: the folder of files; raises InputError where a file is absent."""
     parameters = source.get("with", {})
     if "family" in source:
-        return called(INSTANCES, source["family"], parameters, seed)
+        return called(INSTANCES, source["family"], parameters, seed, data)
     from gavelopt.io.read import read
 
     return read(_file(source["file"], data), **{name: _path(value, data) for name, value in parameters.items()})

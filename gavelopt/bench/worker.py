@@ -104,7 +104,7 @@ def replayed(run: Run, data: str | None) -> dict[str, Any]:
 def drawn(run: Run, data: str | None) -> dict[str, Any]:
     """The number that stands for a published figure."""
     start = time.perf_counter()
-    value = float(called(FIGURES, run.policy["name"], run.instance.get("with", {}), run.seed))
+    value = float(called(FIGURES, run.policy["name"], run.instance.get("with", {}), run.seed, data))
     seconds = time.perf_counter() - start
     return {
         "status": "feasible",
