@@ -142,13 +142,8 @@ def replay_elastic(
     began = time.perf_counter()
     jobs = trace.jobs if restart_s is None else trace.jobs.replace(restart_s=np.full(len(trace), restart_s))
     run = _Run(trace, jobs, policy, explore, seed, options)
-    arrival = trace.arrival_s
-    now = float(np.floor(arrival.min(initial=np.inf) / round_s)) * round_s if len(arrival) else 0.0
-    while run.waiting and now < float(arrival.max(initial=0.0)) + horizon_s:
-        if not run.round(now, round_s):  # nobody is there: on to the round of the next arrival
-            now = max(now, float(np.floor(arrival[run.waits & (arrival > now)].min() / round_s) - 1) * round_s)
-        now += round_s
-    run.close(np.flatnonzero(run.held.any(axis=1)), now)
+    end = run.to_the_end(round_s, horizon_s)
+    run.close(np.flatnonzero(run.held.any(axis=1)), end)
     return ElasticReplay(
         trace,
         policy.describe(),
@@ -199,10 +194,17 @@ class _Run:
         self.rows: list[tuple[float, ...]] = []
         self.places: list[IntArray] = []
 
-    @property
-    def waiting(self) -> bool:
-        """Whether some job that can run is not done."""
-        return bool(self.waits.any())
+    def to_the_end(self, length: float, horizon_s: float) -> float:
+        """Round after round until every job that can run is done, or the horizon is reached; returns the time then."""
+        arrival = self.trace.arrival_s
+        last = float(arrival.max(initial=0.0)) + horizon_s
+        number = int(np.floor(arrival.min(initial=last) / length))  # rounds begin at full multiples of their length
+        while self.waits.any() and number * length < last:
+            if not self.round(number * length, length):  # nobody is there: on to the round of the next arrival
+                coming = arrival[self.waits & (arrival > number * length)].min()
+                number = max(number, int(np.ceil(coming / length)) - 1)
+            number += 1
+        return number * length
 
     def round(self, now: float, length: float) -> bool:
         """Plan for the jobs that are there and let them train for one round; False where there are none."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
 from gavelopt.engine.registry import resolve
 from gavelopt.engine.solve import solve
@@ -19,7 +20,6 @@ from gavelopt.replay.result import Replay
 from gavelopt.replay.serving import ServingReport, simulate_serving
 from gavelopt.replay.training import Clock, replay_training
 
-KINDS = ("training", "elastic_trace", "placement")
 INSTEAD = {
     "elastic": "ElasticTrace(cluster, jobs, arrival_s, curves) says when jobs arrive and what they learn",
     "packing": "gavelopt.serve_packing replays a packing plan over requests",
@@ -69,35 +69,65 @@ def replay(
         InputError: an unknown scheduler, mode or option; a job whose steps are unknown; no restart cost in fluid mode.
         GavelOptError: the policy has no feasible allocation at some event; the time is named.
     """
-    kind = getattr(instance, "kind", None)
-    if kind == "placement":
-        _refuse(mode, "events", {"round_s": round_s, "restart_s": restart_s, "min_resolve_s": min_resolve_s or None})
-        return _replay_serving(instance, scheduler, method, seed, options)
-    clock = Clock(
-        round_s=(60.0 if kind == "elastic_trace" else 360.0) if round_s is None else round_s,
-        restart_s=restart_s or 0.0,
-        min_resolve_s=min_resolve_s,
+    asked = _Asked(mode, round_s, restart_s, min_resolve_s, method, seed, options)
+    kind = str(getattr(instance, "kind", type(instance).__name__))
+    if kind not in ENGINES:
+        rule = f"kinds: {', '.join(ENGINES)}"
+        raise InputError("nothing to replay", seen=kind, rule=rule, fix=INSTEAD.get(kind))
+    return ENGINES[kind](instance, scheduler, asked)  # type: ignore[no-any-return]
+
+
+class _Asked(NamedTuple):
+    """The settings of a replay, as they were given."""
+
+    mode: str | None
+    round_s: float | None
+    restart_s: float | None
+    min_resolve_s: float
+    method: str
+    seed: int
+    options: dict[str, Any]
+
+    def clock(self, round_s: float) -> Clock:
+        """The clock, checked; ``round_s`` where no other length was asked for."""
+        return Clock(round_s if self.round_s is None else self.round_s, self.restart_s or 0.0, self.min_resolve_s)
+
+
+def _training(instance: Instance, scheduler: Any, asked: _Asked) -> Replay:
+    clock = asked.clock(360.0)
+    kept = {"method": asked.method, "seed": asked.seed, "options": asked.options}
+    return replay_training(instance, scheduler, asked.mode, clock, **kept)  # type: ignore[arg-type]
+
+
+def _elastic(trace: ElasticTrace, scheduler: Any, asked: _Asked) -> ElasticReplay:
+    _refuse(asked.mode, "rounds", {"min_resolve_s": asked.min_resolve_s or None})
+    round_s = asked.clock(60.0).round_s
+    policy, left = _policy(scheduler, "elastic", asked.options)
+    kept = {"restart_s": asked.restart_s, "method": asked.method, "seed": asked.seed}
+    return replay_elastic(trace, policy, round_s=round_s, **kept, **left)  # type: ignore[arg-type]
+
+
+def _serving(instance: PlacementInstance, scheduler: Any, asked: _Asked) -> ServingReport:
+    """The requests under a plan, or under what a policy makes of them."""
+    given = {"round_s": asked.round_s, "restart_s": asked.restart_s, "min_resolve_s": asked.min_resolve_s or None}
+    _refuse(asked.mode, "events", given)
+    if isinstance(scheduler, (Placement, PlacementSchedule)):
+        return simulate_serving(instance, scheduler)
+    policy, left = _policy(scheduler, "placement", asked.options)
+    began = time.perf_counter()
+    solution = solve(instance, policy, method=asked.method, seed=asked.seed, **left)
+    if solution.plan is None:
+        raise GavelOptError(f"policy {policy.describe()} found no placement: {solution.status}. {solution.message}")
+    return replace(
+        simulate_serving(instance, solution.plan),
+        scheduler=f"{policy.describe()}, {solution.method}",
+        solves=1,
+        solve_s=solution.seconds,
+        seconds=time.perf_counter() - began,
     )
-    if kind == "elastic_trace":
-        _refuse(mode, "rounds", {"min_resolve_s": min_resolve_s or None})
-        policy, left = _policy(scheduler, "elastic", options)
-        return replay_elastic(
-            instance,  # type: ignore[arg-type]
-            policy,
-            round_s=clock.round_s,
-            restart_s=restart_s,
-            method=method,
-            seed=seed,
-            **left,
-        )
-    if kind != "training":
-        raise InputError(
-            "nothing to replay",
-            seen=kind or type(instance).__name__,
-            rule=f"kinds: {', '.join(KINDS)}",
-            fix=INSTEAD.get(str(kind)),
-        )
-    return replay_training(instance, scheduler, mode, clock, method=method, seed=seed, options=options)  # type: ignore[arg-type]
+
+
+ENGINES: dict[str, Callable[..., Any]] = {"training": _training, "elastic_trace": _elastic, "placement": _serving}
 
 
 def _refuse(mode: str | None, only: str, given: dict[str, float | None]) -> None:
@@ -117,21 +147,3 @@ def _policy(scheduler: Any, kind: str, options: dict[str, Any]) -> tuple[Policy,
     if getattr(policy, "kind", "training") != kind:
         raise InputError(f"policy {policy.name!r} does not fit", seen=getattr(policy, "kind", "training"), rule=kind)
     return policy, left
-
-
-def _replay_serving(instance: Any, scheduler: Any, method: str, seed: int, options: dict[str, Any]) -> ServingReport:
-    """The requests of a placement instance under a plan, or under what a policy makes of them."""
-    if isinstance(scheduler, (Placement, PlacementSchedule)):
-        return simulate_serving(instance, scheduler)
-    policy, left = _policy(scheduler, "placement", options)
-    began = time.perf_counter()
-    solution = solve(instance, policy, method=method, seed=seed, **left)
-    if solution.plan is None:
-        raise GavelOptError(f"policy {policy.describe()} found no placement: {solution.status}. {solution.message}")
-    return replace(
-        simulate_serving(instance, solution.plan),
-        scheduler=f"{policy.describe()}, {solution.method}",
-        solves=1,
-        solve_s=solution.seconds,
-        seconds=time.perf_counter() - began,
-    )
