@@ -13,7 +13,7 @@ import gavelopt as go
 from tests.replay.traces import failed, traces
 
 DISCIPLINES = ("fcfs", "fcfs_backfill", "sjf", "sjf_backfill", "srtf", "priority", "las", "tiresias")
-POLICIES = ("max_min", "max_min_fairness", "makespan", "ftf", "isolated", "gandiva")
+POLICIES = ("max_min", "max_min_fairness", "makespan", "ftf", "isolated", "gandiva", "fifo", "water_filling")
 RELAXED = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -45,6 +45,28 @@ def test_fluid(policy: str, instance: go.Instance) -> None:
     replay = go.replay(instance, policy, mode="fluid")
     assert not failed(replay)
     assert_everybody_finished(replay)
+
+
+@pytest.mark.parametrize("mode", ["rounds", "fluid"])
+@pytest.mark.parametrize("policy", ["max_min_fairness_packed", "gandiva", "fifo_packed"])
+@given(instance=traces(), data=st.data())
+@settings(RELAXED, max_examples=8)
+def test_pairs(policy: str, mode: str, instance: go.Instance, data: st.DataObject) -> None:
+    replay = go.replay(in_pairs(instance, data.draw(st.integers(0, 99))), policy, mode=mode)
+    assert not failed(replay)
+    assert_everybody_finished(replay)
+    if mode == "rounds":
+        assert_devices_are_held_once(replay)
+
+
+def in_pairs(instance: go.Instance, seed: int) -> go.Instance:
+    """The instance with rates of pairs: each member at a random part of its rate alone."""
+    random, rates = np.random.default_rng(seed), instance.throughputs.rates
+    couples = list(itertools.combinations(range(len(rates)), 2))
+    together = [random.uniform(0.2, 1.0, (rates.shape[1], 2)) * rates[list(couple)].T for couple in couples]
+    pairs = go.PairTable(couples, np.array(together).reshape(-1, rates.shape[1], 2), *rates.shape) if couples else None
+    table = instance.throughputs
+    return instance.replace(throughputs=go.ThroughputTable(rates, table.jobs, table.accelerators, pairs=pairs))
 
 
 @given(instance=traces(at_once=True))
