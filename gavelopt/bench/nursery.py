@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
+from contextlib import suppress
 from typing import Any, BinaryIO
 
 PRELOADED = (
@@ -37,14 +38,17 @@ def main() -> None:
     os.dup2(2, 1)  # what solvers print goes to standard error; the protocol has the stream to itself
     for name in PRELOADED:
         importlib.import_module(name)
-    for line in sys.stdin:
-        request = json.loads(line)
-        reply.write(json.dumps(raised(request)) + "\n")
-        reply.flush()
+    with suppress(EOFError, KeyboardInterrupt):
+        while line := sys.stdin.readline():
+            reply.write(json.dumps(raised(json.loads(line))) + "\n")
+            reply.flush()
 
 
 def raised(request: dict[str, Any]) -> dict[str, Any]:
-    """Fork, wait at most ``deadline_s``, and return the record; a process that did not give one is a record too."""
+    """Fork, wait at most ``deadline_s``, and return the record; a process that did not give one is a record too.
+
+    Raises EOFError, with the process ended, where the runner has left.
+    """
     reader, writer = os.pipe()
     start = time.perf_counter()
     with tempfile.TemporaryFile() as words:
@@ -55,15 +59,18 @@ def raised(request: dict[str, Any]) -> dict[str, Any]:
             _live(request, writer)
         os.setpgid(child, child)  # here as there: whoever is first
         os.close(writer)
-        text, in_time = _received(reader, start + request["deadline_s"])
-        os.close(reader)
-        if not in_time:
-            os.killpg(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
+        ended = False
+        try:
+            text, ended = _received(reader, start + request["deadline_s"])
+        finally:
+            os.close(reader)
+            if not ended:
+                os.killpg(child, signal.SIGKILL)
+            _, status = os.waitpid(child, 0)
         wall = time.perf_counter() - start
         if text.endswith(b"\n"):
             return {**json.loads(text), "wall_s": wall}
-        return {**_silent(status, in_time, request["deadline_s"], _last_words(words)), "wall_s": wall}
+        return {**_silent(status, ended, request["deadline_s"], _last_words(words)), "wall_s": wall}
 
 
 def _live(request: dict[str, Any], writer: int) -> None:
@@ -89,9 +96,11 @@ def _received(reader: int, deadline: float) -> tuple[bytes, bool]:
     """What came until the pipe was closed, and whether that was before the deadline."""
     text = b""
     while True:
-        ready, _, _ = select.select([reader], [], [], max(0.0, deadline - time.perf_counter()))
+        ready, _, _ = select.select([reader, sys.stdin], [], [], max(0.0, deadline - time.perf_counter()))
         if not ready:
             return text, False
+        if reader not in ready:
+            raise EOFError("the runner has left")  # it asks for one run at a time: only an end can have come
         part = os.read(reader, 1 << 16)
         if not part:
             return text, True
@@ -105,10 +114,10 @@ def _last_words(words: BinaryIO) -> str:
     return lines[-1][:300] if lines else "it said nothing"
 
 
-def _silent(status: int, in_time: bool, deadline_s: float, said: str) -> dict[str, Any]:
+def _silent(status: int, ended: bool, deadline_s: float, said: str) -> dict[str, Any]:
     """The record of a process that ended without one."""
     empty = {"value": None, "bound": None, "gap": None}
-    if not in_time:
+    if not ended:
         return {**empty, "status": "time_limit", "reason": f"ended after {deadline_s:g} s without an answer"}
     how = signal.Signals(os.WTERMSIG(status)).name if os.WIFSIGNALED(status) else "an error"
     return {**empty, "status": "failed", "crashed": True, "reason": f"the process ended with {how}: {said}"}

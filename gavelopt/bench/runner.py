@@ -111,7 +111,8 @@ class Nursery:
 
     def close(self) -> None:
         """End the process."""
-        if self.process.poll() is None and self.process.stdin is not None:
+        assert self.process.stdin is not None
+        if self.process.poll() is None:
             self.process.stdin.close()
             self.process.wait(timeout=10)
 
