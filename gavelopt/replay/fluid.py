@@ -61,7 +61,8 @@ class _Fluid:
         self.start[running] = np.where(np.isnan(self.start[running]), self.now, self.start[running])
         self.progress.advance(grant, np.minimum(rate * (ahead - self.now), left))
         self.now = ahead
-        ended = running[self.progress.left[running] <= DONE * self.steps[running]]
+        close = np.maximum(DONE * self.steps, rate * 4 * np.spacing(ahead))  # what is closer is no later moment
+        ended = running[self.progress.left[running] <= close[running]]
         self.finish[ended], self.progress.left[ended] = ahead, 0.0
         self.active = np.setdiff1d(self.active, ended)
         return True

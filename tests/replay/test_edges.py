@@ -90,3 +90,14 @@ def test_a_restart_longer_than_a_job_is_paid_once_for_each_interruption() -> Non
     replay = go.replay(trace, "srtf", restart_s=1e4)
     assert replay.finish_s.tolist() == [60 + 1e4 + 50, 60]
     assert not failed(replay)
+
+
+@every
+def test_late_in_a_long_trace_short_jobs_still_end(scheduler: str, mode: str | None) -> None:
+    """At 10^7 s the next moment in floating point is 2e-9 s away: more than a billionth of a job of a millisecond."""
+    random = np.random.default_rng(0)
+    arrival = 1e7 + np.sort(random.uniform(0, 100, 12))
+    trace = go.Instance.from_arrays(np.full((12, 1), 0.3), [2], steps=random.uniform(1e-4, 1e-3, 12), arrival_s=arrival)
+    replay = go.replay(trace, scheduler, mode=mode)
+    assert replay.finished.all()
+    assert replay.jct_s.max() < 360.0
