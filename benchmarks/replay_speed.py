@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 import gavelopt as go
+from gavelopt.io.philly import read_philly_runtimes
 from gavelopt.replay.workloads import GANGS, gavel_durations, philly_durations
 
 PHILLY_JOBS, PHILLY_GPUS = 83_154, 2_490
@@ -34,38 +37,47 @@ def queue_trace(duration: np.ndarray, accelerators: int, load: float, seed: int 
     return go.Instance.from_arrays(rates, [accelerators], scale=gang, steps=duration, arrival_s=arrival)
 
 
+def runs(runtimes: Path | None) -> Iterator[tuple[str, go.Instance, str, dict[str, Any]]]:
+    """(what, trace, scheduler, options), one after the other."""
+    random = np.random.default_rng(0)
+    single = single_jobs()(1000, 5.0)
+    yield "1,000 jobs, 36:36:36, 5/h", single, "max_min", {"mode": "fluid"}
+    yield "1,000 jobs, 36:36:36, 5/h", single, "max_min", {"mode": "rounds"}
+    for load in (0.9, 1.5):
+        trace = queue_trace(gavel_durations(10_000, random), 108, load)
+        for name in ("fcfs", "sjf", "fcfs_backfill", "srtf"):
+            yield f"10,000 jobs, load {load}", trace, name, {}
+    measured = None if runtimes is None else read_philly_runtimes(runtimes)
+    philly = philly_durations(PHILLY_JOBS, random) if measured is None else measured[measured > 0]
+    for load in (0.9, 1.3):
+        trace = queue_trace(random.permutation(philly), PHILLY_GPUS, load)
+        yield f"Philly, {len(philly):,} jobs, load {load}", trace, "srtf", {}
+
+
+def single_jobs() -> go.TraceGenerator:
+    """Gavel's single-GPU jobs on 36:36:36."""
+    return go.TraceGenerator(go.examples.gavel_profiles(), go.Cluster.from_spec("36:36:36"))
+
+
+def warm_up() -> None:
+    """Call the compiled loops once."""
+    for name in ("fcfs", "srtf"):
+        go.replay(queue_trace(np.ones(10), 8, 1.0), name)
+    go.replay(single_jobs()(4, 5.0), "max_min")
+
+
 def main() -> None:
     """Print one row a replay."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runtimes", type=Path)
     asked = parser.parse_args()
-    random = np.random.default_rng(0)
-    single = go.TraceGenerator(go.examples.gavel_profiles(), go.Cluster.from_spec("36:36:36"))
-    runs: list[tuple[str, go.Instance, str, dict[str, object]]] = [
-        ("1,000 jobs, 36:36:36, 5/h", single(1000, 5.0), "max_min", {"mode": "fluid"}),
-        ("1,000 jobs, 36:36:36, 5/h", single(1000, 5.0), "max_min", {"mode": "rounds"}),
-    ]
-    for load in (0.9, 1.5):
-        trace = queue_trace(gavel_durations(10_000, random), 108, load)
-        runs += [(f"10,000 jobs, load {load}", trace, name, {}) for name in ("fcfs", "sjf", "fcfs_backfill", "srtf")]
-    if asked.runtimes is None:
-        philly = philly_durations(PHILLY_JOBS, random)
-    else:
-        runtimes = np.loadtxt(asked.runtimes, skiprows=1)
-        philly = runtimes[runtimes > 0]
-    for load in (0.9, 1.3):
-        trace = queue_trace(random.permutation(philly), PHILLY_GPUS, load)
-        runs.append((f"Philly, {len(philly):,} jobs, load {load}", trace, "srtf", {}))
-    for name in ("fcfs", "srtf"):
-        go.replay(queue_trace(np.ones(10), 8, 1.0), name)
-    go.replay(single(4, 5.0), "max_min")
-    table = Table(title="replays, one process")
+    warm_up()
+    table, told = Table(title="replays, one process"), Console(stderr=True)
     for head in ("trace", "scheduler", "mode", "mean JCT (h)", "preemptions", "solves", "seconds", "of one core"):
         table.add_column(head, justify="left" if head in ("trace", "scheduler", "mode") else "right")
-    told = Console(stderr=True)
-    for what, instance, scheduler, options in runs:
+    for what, instance, scheduler, options in runs(asked.runtimes):
         began = time.process_time()  # on a shared machine the clock on the wall also counts what others do
-        done = go.replay(instance, scheduler, **options)  # type: ignore[arg-type]
+        done = go.replay(instance, scheduler, **options)
         core = time.process_time() - began
         told.print(f"{what}, {scheduler} {done.mode}: {done.seconds:.2f} s, {core:.2f} s of one core")
         mean, stops = f"{done.mean_jct_s / 3600:.2f}", f"{int(done.preemptions.sum()):,}"
