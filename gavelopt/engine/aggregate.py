@@ -22,7 +22,7 @@ import numpy as np
 from gavelopt.judge.certify import Multipliers
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import FloatArray, IntArray, read_only
-from gavelopt.model.space import AllocationSpace
+from gavelopt.model.space import AllocationSpace, Grid
 from gavelopt.model.utility import Utility
 
 COMPILED = 5_000  # jobs from which a compiled pass is worth loading the compiler for
@@ -66,18 +66,24 @@ class Merged:
 
 
 def merge(
-    space: AllocationSpace, utility: Utility, extra: Sequence[FloatArray] = (), *, always: bool = False
+    space: AllocationSpace,
+    utility: Utility,
+    extra: Sequence[FloatArray] = (),
+    *,
+    always: bool = False,
+    row: IntArray | None = None,
 ) -> Merged | None:
     """The problem with identical jobs merged, or None where that does not pay (unless ``always``) or columns are shared.
 
-    ``extra``: further (J,) or (J, n) data in which merged jobs must be alike.
+    ``extra``: further (J,) or (J, n) data in which merged jobs must be alike. ``row`` (J,): jobs with the same number and the
+    same use have the same rates and usable cells, so that these need not be read.
     """
     grid = space.plain
     jobs = len(space.jobs)
     if grid is None or (jobs < 2 and not always):
         return None
     columns = [
-        grid.table if grid.usable.all() else np.where(grid.usable, grid.table, -1.0),
+        row.astype(np.float64) if row is not None else _cells(grid),
         grid.use,
         space.time,
         utility.slope,
@@ -100,6 +106,11 @@ def merge(
     return Merged(_smaller(space, first, member), merged, member, count, first, (1.0 / count)[member])
 
 
+def _cells(grid: Grid) -> FloatArray:
+    """(J, C) rates, with -1 where a cell is not usable."""
+    return grid.table if grid.usable.all() else np.where(grid.usable, grid.table, -1.0)
+
+
 def merge_needs(space: AllocationSpace, utility: Utility, apart: FloatArray) -> Merged:
     """Jobs that differ in their slopes only, merged; jobs with different numbers ``apart`` (J,) are not.
 
@@ -107,8 +118,7 @@ def merge_needs(space: AllocationSpace, utility: Utility, apart: FloatArray) -> 
     """
     grid, on = space.plain, utility.active
     assert grid is not None
-    table = np.where(grid.usable, grid.table, -1.0)
-    found = identical_rows([table, grid.use, space.time, on.astype(np.float64), apart])
+    found = identical_rows([_cells(grid), grid.use, space.time, on.astype(np.float64), apart])
     assert found is not None
     first, member = found
     need = np.where(on, 1.0 / np.where(on, utility.slope, 1.0), 1.0)

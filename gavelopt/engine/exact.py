@@ -15,6 +15,7 @@ from gavelopt.engine.linear import tidy
 from gavelopt.engine.needs import exact_shared
 from gavelopt.engine.problem import Answer, Problem
 from gavelopt.errors import UnknownName
+from gavelopt.model.arrays import IntArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.utility import Utility
 
@@ -30,7 +31,7 @@ def exact(problem: Problem, solver: str = "auto", aggregate: bool = True) -> Ans
     task = task_of(problem, problem.utility)
     if problem.space.family is not None:
         return exact_shared(task, solver)
-    return by_program(task, _merged(task) if aggregate else None, solver)
+    return by_program(task, _merged(task, problem.row) if aggregate else None, solver)
 
 
 def task_of(problem: Problem, utility: Utility) -> Task:
@@ -48,12 +49,12 @@ def by_program(task: Task, merged: Merged | None, solver: str = "auto") -> Answe
     return Answer(merged.expand(found.x), merged.expand_multipliers(found.multipliers), notes=tuple(notes))
 
 
-def _merged(task: Task) -> Merged | None:
+def _merged(task: Task, row: IntArray | None) -> Merged | None:
     """Jobs merged that are alike also in their floors and measured rates."""
     extra = [floor.floor for floor in task.floors]
     if task.floors and task.measured is not None and task.measured.grid is not None:
         extra.append(task.measured.grid.table)
-    return merge(task.space, task.form, extra)
+    return merge(task.space, task.form, extra, row=row)
 
 
 def _smaller(task: Task, merged: Merged) -> Task:

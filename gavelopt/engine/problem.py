@@ -85,6 +85,12 @@ class Problem:
         """The same columns with the measured rates."""
         return self._training.space(sharing=self.policy.space_sharing)
 
+    @property
+    def row(self) -> IntArray | None:
+        """(J,) row of the throughput table that each job follows, where that and its gang determine its rates."""
+        table, agnostic = self._training.throughputs, self.policy.assumed_rates(self._training)
+        return table.kind if agnostic is None else None
+
     @cached_property
     def utility(self) -> Utility | None:
         """The normal form of the policy's objective; None where the declaration has none."""

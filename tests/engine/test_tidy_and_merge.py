@@ -118,3 +118,25 @@ def test_a_weight_or_a_floor_keeps_jobs_apart() -> None:
     solution = go.solve(instance, "max_min")
     assert solution.allocation is not None
     np.testing.assert_allclose(solution.allocation.shares, [1 / 3, 1 / 3, 2 / 3, 2 / 3], rtol=1e-9)
+
+
+@pytest.mark.parametrize("policy", ["max_sum", "makespan", "max_min"])
+def test_a_table_by_kind_is_merged_without_reading_it(policy: str) -> None:
+    """Row numbers and gangs stand for rates and usable cells; jobs that differ in anything else stay apart."""
+    random = np.random.default_rng(0)
+    kind = random.integers(5, size=200)
+    rates = np.where(random.random((5, 3)) < 0.2, np.nan, random.uniform(1, 9, (5, 3)))
+    instance = go.Instance.from_arrays(
+        rates, [3, 20, 40], kind=kind, scale=random.choice([1, 4], 200), steps=random.choice([10.0, 20.0], 200)
+    )
+    problem = Problem(instance, go.solve(instance, policy).policy)
+    assert problem.row is not None
+    assert problem.utility is not None
+    quick = merge(problem.space, problem.utility, row=problem.row)
+    slow = merge(problem.space, problem.utility)
+    assert quick is not None
+    assert slow is not None
+    assert len(quick.count) == len(slow.count)  # no two rows of the table are equal
+    assert (slow.member[quick.first][quick.member] == slow.member).all()
+    agnostic = Problem(instance, go.solve(instance, "max_min", agnostic=True).policy)
+    assert agnostic.row is None

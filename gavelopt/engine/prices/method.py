@@ -50,7 +50,7 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
     if utility is None or why is not None:
         return _noted(exact(problem, aggregate=aggregate), why or "")
     cores = threads or available_threads()
-    merged = merge(problem.space, utility) if aggregate else None
+    merged = merge(problem.space, utility, row=problem.row) if aggregate else None
     space, form = (merged.space, merged.utility) if merged else (problem.space, utility)
     notes = [f"{len(problem.space.jobs)} jobs merged into {len(merged.count)} kinds"] if merged else []
     built = build(space, form, cores)
