@@ -14,23 +14,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-import gavelopt as go
-from formulations.pollux.apps import APPS, BATCH, jobs_of
-from formulations.pollux.coadapt import TrainingCurve, simulate
-from formulations.pollux.fitness import PolluxFitness
+from formulations.pollux.published import replayed
 
 BESIDE = Path(__file__).resolve().parents[2] / "shared" / "data"
-NODES = 16
-
-
-def curve(folder: Path, app: str) -> TrainingCurve:
-    """The run of one application at its initial batch size."""
-    rows = pd.read_csv(folder / "profiles_t4" / app / f"validation-{BATCH[app][0]}.csv")
-    return TrainingCurve(rows["progress"], rows["grad_sqr"], rows["grad_var"])
 
 
 def main() -> None:
@@ -41,18 +30,12 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=["exact", "sia", "isolated"])
     parser.add_argument("--data", type=Path, default=BESIDE)
     arguments = parser.parse_args()
-    folder = arguments.data / "pollux_sia"
-    trace = pd.read_csv(folder / "workloads" / "workloads" / f"workload-{arguments.workload}.csv").head(arguments.jobs)
-    curves = {app: curve(folder, app) for app in APPS}
-    jobs = jobs_of(list(trace["application"]), np.ones(len(trace)))
-    cluster = go.Cluster({"t4": 4 * NODES}, per_node=[4])
+    folder = arguments.data / "pollux_sia" / "workloads" / "workloads"
     table = Table(
         "method", "mean completion", "99th percentile", "makespan", "restarts a job", "rounds", "planning", "worst gap"
     )
     for method in arguments.methods:
-        found = simulate(
-            cluster, jobs, trace["time"], [curves[app] for app in trace["application"]], PolluxFitness(), method=method
-        )
+        found = replayed(folder / f"workload-{arguments.workload}.csv", method, arguments.jobs)
         done = found.jct_s
         table.add_row(
             method,

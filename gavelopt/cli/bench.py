@@ -18,7 +18,10 @@ def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Small instances: all suites in under two minutes.")] = False,
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", help="Runs at a time; by default one a core.")] = None,
     backend: Annotated[str, typer.Option(metavar="joblib|ray", help="Who deals out the runs.")] = "joblib",
-    data: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Folder of data files that suites name.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", envvar="GAVELOPT_SHARED_DATA", help="Folder of data files that suites name."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help=f"Write {RECORDS} (taken up again by a later run) and {PAGE}."),
