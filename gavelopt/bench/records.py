@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,14 +14,15 @@ FORMAT = "gavelopt-record/1"
 
 
 def read_records(path: Path) -> list[dict[str, Any]]:
-    """The records of a file, the last of each key. A last line that was cut short is left out.
+    """The records of a file (.jsonl, or packed .jsonl.gz), the last of each key. A last line that was cut short is left out.
 
     Raises:
         InputError: no such file, or a line that is no record.
     """
     if not path.is_file():
         raise InputError("no such file of records", where=str(path), fix="gavelopt bench --out FOLDER writes one")
-    lines = path.read_text(encoding="utf-8").split("\n")
+    content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    lines = content.decode("utf-8").split("\n")
     found: dict[str, dict[str, Any]] = {}
     for number, line in enumerate(lines[:-1], 1):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,9 @@ def test_an_interrupted_suite_is_taken_up(tmp_path: Path, small: Suite) -> None:
     assert path.read_bytes().startswith(whole)
     assert again[:2] == first
     assert [record["key"] for record in read_records(path)] == [run.key for run in small.runs[:3]]
+    packed = tmp_path / "records.jsonl.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    assert read_records(packed) == read_records(path)
 
 
 def test_a_file_of_something_else_is_refused(tmp_path: Path, small: Suite) -> None:
