@@ -84,7 +84,7 @@ class Master:
         """Solves master and pricing in turn until no set improves. ``deadline()`` is the seconds left."""
         while True:
             found = self.program.solve()
-            nu = np.zeros(int(self.table.kind.max(initial=0)) + 1)
+            nu = np.zeros(len(self.room))
             nu[self.limited] = found.nu
             complete, more = False, 0
             if deadline() > 0:

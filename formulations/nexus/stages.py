@@ -64,6 +64,8 @@ def _stage(
             batch = np.arange(1, len(curve) + 1)
             time = factor * curve.latency_us + instance.cpu_us(model, t)
             rows.append((time, price[t] * rate * curve.latency_us / (batch * 1e6), np.full(len(batch), t), batch))
+    if not rows:
+        raise go.Infeasible(f"no batch of {model!r} fits the memory of any accelerator here")
     time, cost, kind, batch = (np.concatenate(column) for column in zip(*rows, strict=True))
     kept = pareto(time, cost, limit)
     return Options(time[kept], cost[kept], kind[kept], batch[kept])

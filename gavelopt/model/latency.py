@@ -5,11 +5,12 @@
         step_up   the next measured batch (a batch may be padded); safe, the default
         linear    straight lines between measured rows, the first row's latency below it
         affine    the least-squares line  alpha b + beta,  alpha >= 0
-    then    l(b) = min over b' >= b of l(b')
+    then    l(b) = min over b' >= b of l(b'),    memory(b) = max over b' <= b of memory(b'),    b within a GPU's memory
 
-The last line is the suffix minimum: measured tables are not monotone, and a batch of b may be padded to any larger b'
-that happens to run faster. After it l is non-decreasing, which every argument about duty cycles needs. b / l(b) need not
-be monotone even then, so the best throughput within a latency is an argmax and not the largest batch.
+Measured tables are not monotone. The suffix minimum is what padding gives: a batch of b may be run as any larger b' that
+happens to be faster. The running maximum of the memory is on the safe side. Both never fall, which every argument about
+duty cycles needs. b / l(b) need not be monotone even then, so the best throughput within a latency is an argmax and not the
+largest batch.
 """
 
 from __future__ import annotations
@@ -123,8 +124,13 @@ class BatchProfile:
         """A profile from ``{batch: latency in ms}``."""
         return cls(model, accelerator, list(rows), [ms * US_PER_MS for ms in rows.values()])
 
-    def curve(self, interpolation: str = "step_up", max_batch: int | None = None) -> LatencyCurve:
-        """The dense, monotone table that plans are made with; see the head of this file."""
+    def curve(
+        self, interpolation: str = "step_up", max_batch: int | None = None, memory_limit: int | None = None
+    ) -> LatencyCurve:
+        """The dense, monotone table that plans are made with; see the head of this file.
+
+        memory_limit: bytes of one GPU; batches that need more are not run, and where all do the curve is empty.
+        """
         if interpolation not in INTERPOLATIONS:
             raise UnknownName.among("interpolation", interpolation, INTERPOLATIONS)
         sizes = np.arange(1, self._largest(interpolation, max_batch) + 1)
@@ -135,13 +141,15 @@ class BatchProfile:
             raw = _whole_us(np.interp(sizes, self.batch, self.latency_us))
         else:
             raw = _whole_us(self._affine(sizes))
-        least = np.minimum.accumulate(raw[::-1])[::-1]
-        reached = np.where(raw == least, sizes, sizes[-1])
-        run = np.minimum.accumulate(reached[::-1])[::-1]  # the smallest batch >= b that reaches the minimum
-        memory = np.zeros(len(sizes), dtype=np.int64)
+        held = np.zeros(len(sizes), dtype=np.int64)
         if self.memory_bytes is not None:
-            memory = self.memory_bytes[next_row][run - 1]
-        return LatencyCurve(read_only(least.copy()), read_only(run), read_only(memory.copy()))
+            held = np.maximum.accumulate(self.memory_bytes[next_row])
+        last = len(sizes) if memory_limit is None else int(np.searchsorted(held, memory_limit, side="right"))
+        raw = raw[:last]
+        least = np.minimum.accumulate(raw[::-1])[::-1]
+        reached = np.where(raw == least, sizes[:last], last)
+        run = np.minimum.accumulate(reached[::-1])[::-1]  # the smallest batch >= b that reaches the minimum
+        return LatencyCurve(read_only(least.copy()), read_only(run.copy()), read_only(held[run - 1]))
 
     def _largest(self, interpolation: str, max_batch: int | None) -> int:
         """The largest batch that may be run: the last row, or the cap (with step_up, the last row within it)."""
@@ -168,7 +176,7 @@ class BatchProfile:
 
     @cached_property
     def irregularities(self) -> tuple[str, ...]:
-        """What the measured rows do that theory assumes away: latency that falls, throughput that falls."""
+        """What the measured rows do that theory assumes away: latency, throughput, or memory that falls."""
         latency = np.diff(self.latency_us)
         rate = np.diff(self.batch / self.latency_us)
         found = []
@@ -180,6 +188,9 @@ class BatchProfile:
             found.append(
                 f"throughput falls in {int((rate < 0).sum())} of {len(rate)} steps (the best batch is not the largest)"
             )
+        if self.memory_bytes is not None and (np.diff(self.memory_bytes) < 0).any():
+            falls = int((np.diff(self.memory_bytes) < 0).sum())
+            found.append(f"memory falls in {falls} of {len(latency)} steps (the most so far is counted)")
         return tuple(found)
 
     def __repr__(self) -> str:

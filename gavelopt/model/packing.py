@@ -194,7 +194,8 @@ class PackingInstance:
             key = profile.model, profile.accelerator
             if key in self._curves:
                 raise InputError("two profiles for one model and accelerator", where=f"{key[0]!r} on {key[1]!r}")
-            self._curves[key] = profile.curve(self.interpolation, self.max_batch)
+            limit = int(self.memory_bytes[self.accelerators.index(profile.accelerator)])
+            self._curves[key] = profile.curve(self.interpolation, self.max_batch, limit)
 
     def _profiled(self, model: str, where: str) -> None:
         if not any((model, accelerator) in self._curves for accelerator in self.accelerators):
@@ -243,11 +244,12 @@ class PackingInstance:
 
     def curve(self, session: int, accelerator: int) -> LatencyCurve | None:
         """The latencies of a session's model on a type, None where it cannot run."""
-        return self._curves.get((self.sessions.model[session], self.accelerators[accelerator]))
+        return self.curve_of(self.sessions.model[session], accelerator)
 
     def curve_of(self, model: str, accelerator: int) -> LatencyCurve | None:
-        """The latencies of a model on a type, None where it cannot run."""
-        return self._curves.get((model, self.accelerators[accelerator]))
+        """The latencies of a model on a type, None where it has no profile or fits no GPU's memory."""
+        found = self._curves.get((model, self.accelerators[accelerator]))
+        return found if found else None
 
     def cpu_us(self, model: str, accelerator: int) -> int:
         """CPU time of one request before and after the GPU, 0 where nothing was measured."""
@@ -264,7 +266,7 @@ class PackingInstance:
         for column, accelerator in enumerate(self.accelerators):
             spent = np.array(
                 [
-                    self.cpu_us(model, column) if (model, accelerator) in self._curves else UNLIMITED
+                    self.cpu_us(model, column) if self._curves.get((model, accelerator)) else UNLIMITED
                     for model in self.sessions.model
                 ],
                 dtype=np.int64,
@@ -306,11 +308,14 @@ class PackingInstance:
         return np.flatnonzero((self.sessions.rate_urps > 0) & ~(self.best_batch > 0).any(axis=1))
 
     def smallest_slo_ms(self, session: int) -> float:
-        """The smallest objective that any rate of this session can meet here: twice l(1), plus its CPU time."""
+        """The smallest objective that any rate of this session can meet here: twice l(1), plus its CPU time.
+
+        Infinite where no batch of its model fits the memory of any type.
+        """
         least = np.inf
         for profile in self.profiles:
             curve = self._curves.get((profile.model, profile.accelerator))
-            if profile.model == self.sessions.model[session] and curve is not None:
+            if profile.model == self.sessions.model[session] and curve:
                 least = min(least, 2 * curve.latency(1) + profile.preprocess_us + profile.postprocess_us)
         return least / US_PER_MS
 
@@ -319,6 +324,12 @@ class PackingInstance:
         lines = []
         for k in self.unservable:
             need = self.smallest_slo_ms(int(k))
+            if not np.isfinite(need):
+                lines.append(
+                    f"session {self.sessions.names[int(k)]!r}: no batch of {self.sessions.model[int(k)]!r} fits the "
+                    "memory of any accelerator here"
+                )
+                continue
             lines.append(
                 f"session {self.sessions.names[int(k)]!r}: SLO {self.sessions.slo_ms[k]:g} ms, but a batch of one waits one "
                 f"batch and then runs, which takes {need:g} ms of {self.sessions.model[int(k)]!r}; the smallest SLO that "

@@ -50,38 +50,61 @@ def linear(
 
 
 def fewest_by_hand(instance: go.PackingInstance) -> int:
-    """The unsplit optimum of a small instance of residuals on one type, from the definition.
+    """The unsplit optimum of a small instance of residuals on types without limits or prices, from the definition."""
+    cost = cheapest_by_hand(instance, "gpus")
+    assert cost is not None
+    return cost // 1_000_000
 
-    A set fits one GPU where some batch vector has  sum l <= min(b / r, L - l); then the best partition into such sets.
+
+def cheapest_by_hand(instance: go.PackingInstance, minimise: str) -> int | None:
+    """The least cost of an unsplit packing in millionths, None where the GPUs do not suffice.
+
+    A set fits one GPU of type t where some batch vector has  sum l <= min(b / r, L - l)  within its memory; then the best
+    partition into such sets. The first phase is taken from the instance.
     """
-    sessions = [k for k in range(len(instance.sessions)) if instance.sessions.rate_urps[k] > 0]
+    price = instance.price(minimise)
+    phase = go.saturate(instance, price)
+    sessions = tuple(int(k) for k in range(len(instance.sessions)) if phase.residual_urps[k] > 0)
+    left = instance.count - phase.whole.sum(axis=0)
+    room = tuple(int(min(count, len(sessions))) for count in left)
 
     @cache
-    def fits(group: tuple[int, ...]) -> bool:
+    def fits(group: tuple[int, ...], t: int) -> bool:
         choices = []
         for k in group:
-            curve = instance.curve(k, 0)
-            assert curve is not None
-            rate, slo = Fraction(int(instance.sessions.rate_urps[k]), 10**12), int(instance.sessions.slo_us[k])
+            curve = instance.curve(k, t)
+            if curve is None:
+                return False
+            rate, slo = Fraction(int(phase.residual_urps[k]), 10**12), int(instance.budget_us[k, t])
             choices.append(
                 [
-                    (curve.latency(b), min(b / rate, slo - curve.latency(b)))
+                    (curve.latency(b), min(b / rate, slo - curve.latency(b)), int(curve.memory_bytes[b - 1]))
                     for b in range(1, len(curve) + 1)
                     if curve.latency(b) < slo
                 ]
             )
-        return any(sum(time for time, _ in vector) <= min(bears for _, bears in vector) for vector in product(*choices))
+        memory = int(instance.memory_bytes[t])
+        return any(
+            sum(time for time, _, _ in vector) <= min(bears for _, bears, _ in vector)
+            and sum(held for _, _, held in vector) <= memory
+            for vector in product(*choices)
+        )
 
     @cache
-    def least(left: tuple[int, ...]) -> int:
-        if not left:
+    def least(waiting: tuple[int, ...], free: tuple[int, ...]) -> int | None:
+        if not waiting:
             return 0
-        head, rest = left[0], left[1:]
-        best = 10**6
+        head, rest = waiting[0], waiting[1:]
+        best: int | None = None
         for bits in range(1 << len(rest)):
             group = (head, *(k for i, k in enumerate(rest) if bits >> i & 1))
-            if fits(group):
-                best = min(best, 1 + least(tuple(k for k in rest if k not in group)))
+            others = tuple(k for k in rest if k not in group)
+            for t in range(len(free)):
+                if free[t] > 0 and fits(group, t):
+                    after = least(others, tuple(n - (i == t) for i, n in enumerate(free)))
+                    if after is not None and (best is None or after + int(price[t]) < best):
+                        best = after + int(price[t])
         return best
 
-    return least(tuple(sessions))
+    found = least(sessions, room)
+    return None if found is None else found + int((phase.whole @ price).sum())

@@ -76,7 +76,8 @@ def test_early_drop_beats_lazy_drop_under_poisson_and_most_where_batching_pays_m
 def test_bursts_are_worse_than_poisson() -> None:
     instance, plan = single(1.0)
     attained = [
-        go.serve_packing(instance, plan, {"s": go.serving.gamma_arrivals(400, cv, 30, seed=2)}).attainment for cv in (0.2, 1, 4)
+        go.serve_packing(instance, plan, {"s": go.serving.gamma_arrivals(400, cv, 30, seed=2)}).attainment
+        for cv in (0.2, 1, 4)
     ]
     assert attained[0] > attained[1] > attained[2]
 
