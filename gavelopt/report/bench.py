@@ -16,9 +16,9 @@ from gavelopt.report.layout import sheet
 Record = Mapping[str, Any]
 SYSTEMS = ("Gavel", "Nexus", "AlpaServe", "Pollux")
 LEGEND = (
-    "of optimum: geometric mean of value over the exact method's where that meets its bound (the reciprocal for costs), with "
-    "its 95 % bootstrap interval and the worst instance; of bound: over the best bound that any method proved; proved: answers "
-    "proved optimal, of all; time: geometric mean of seconds over those of the exact method on the same instance"
+    "optimum: geometric mean of value over the exact method's where that meets its bound (the reciprocal for costs), with "
+    "its 95 % bootstrap interval and the worst instance; bound: over the best bound that any method proved; proved: answers "
+    "proved optimal, of all; x time: geometric mean of seconds over those of the exact method on the same instance"
 )
 
 
@@ -45,8 +45,8 @@ def plain_solves(records: Iterable[Record]) -> list[Record]:
 def quality_view(found: Sequence[Row]) -> RenderableType:
     """One row a method under each question that several methods answered; a line on those that one method answered."""
     table = sheet()
-    table.add_column("method", no_wrap=True)
-    for head in ("of optimum", "95 %", "worst", "of bound", "proved", "time"):
+    table.add_column("method", overflow="fold")
+    for head in ("optimum", "95 %", "worst", "bound", "proved", "x time"):
         table.add_column(head, justify="right", no_wrap=True)
     compared, alone = by_question(found)
     for (system, question), together in compared:
@@ -76,7 +76,7 @@ def by_question(found: Sequence[Row]) -> tuple[list[tuple[tuple[str, str], list[
 
 
 def quality_cells(row: Row) -> list[str]:
-    """The figures of a row as text: of optimum, range, worst, of bound, proved, time."""
+    """The figures of a row as text: share of the optimum, its range, worst, share of the bound, proved, ratio of seconds."""
     exact = row.of_exact
     return [
         percent(exact.value) if exact else "",
@@ -84,7 +84,7 @@ def quality_cells(row: Row) -> list[str]:
         percent(exact.least) if exact else "",
         percent(row.of_bound.value) if row.of_bound else "",
         f"{row.optimal}/{row.asked}",
-        times(row.times.value) if row.times else "",
+        times(row.times.value).removeprefix("x ") if row.times else "",
     ]
 
 

@@ -85,7 +85,7 @@ def _quality(records: Sequence[Record]) -> Iterator[str]:
         for row in together
     ]
     if lines:
-        heads = ("system", "question", "method", "of optimum", "95 %", "worst", "of bound", "solved", "proved", "time")
+        heads = ("system", "question", "method", "optimum", "95 %", "worst", "bound", "solved", "proved", "x time")
         yield "<h2>How far from the optimum</h2>"
         yield table(heads, lines, "quality")
         yield f'<p class="note">{escape(LEGEND[0].upper() + LEGEND[1:])}. Click a head to sort.</p>'
