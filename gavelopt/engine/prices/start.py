@@ -22,6 +22,7 @@ SMALL_PART = 4
 SIGMAS = 4.0
 NARROWEST_BOX, WIDEST_BOX = 1e-7, 0.5  # relative to the price
 LOWEST = 1e-9  # of the first price: what counts as no price at all
+SMOOTHED = 0.15  # of the box: the bandwidth of that step's look; wider costs time, narrower leaves few moves to count
 LEFT = 0.1  # what one Newton step is taken to leave of the error before it
 RESUMED_BOX = 1e-3  # relative: how far a few jobs that come or go move the prices, at most
 FINE = 1e-4  # relative error of the scale of such prices
@@ -66,8 +67,8 @@ def resumed(market: Market, price: FloatArray) -> Start:
 
 
 def stride(crowd: Crowd, at: Start) -> Start:
-    """One look at the crowd with the box as bandwidth, one Newton step, and the box after it."""
-    look = crowd.look(at.price, at.level, 0.5 * at.box)
+    """One look at the crowd, one Newton step, and the box after it."""
+    look = crowd.look(at.price, at.level, SMOOTHED * at.box)
     grad, up = excess(crowd, look)
     scale = scale_of(crowd.market, at.price, at.floor)
     step = newton_step(crowd, look, grad, at.price, scale, 1.0)
