@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 KINDS = ("solve", "replay", "figure")
-GRACE_S = 10.0  # beyond the time limit, for building the instance and for the judge
+GRACE_S = 60.0  # beyond the time limit: for building the instance, the judge, and compiling on a first run
 
 
 @dataclass(frozen=True)
