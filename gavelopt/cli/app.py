@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from gavelopt.cli import answers, bench, catalogue, data, doctor, fairness, inspection, questions, replay
+from gavelopt.cli import answers, bench, catalogue, data, doctor, fairness, inspection, questions, replay, sweep
 from gavelopt.cli.talk import prepare
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "inspect": inspection.inspect,
     "convert": data.convert,
     "replay": replay.replay,
+    "sweep": sweep.sweep,
     "bench": bench.bench,
     "report": bench.report,
     "policies": catalogue.policies,

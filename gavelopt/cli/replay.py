@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -11,6 +11,9 @@ from gavelopt.cli import options, talk
 from gavelopt.cli.asking import question
 from gavelopt.cli.data import refuse_unwritable
 from gavelopt.errors import InputError
+
+if TYPE_CHECKING:
+    from gavelopt.replay.workloads import TraceGenerator
 
 USUAL = {"training": "max_min", "elastic_trace": "pollux_fitness", "placement": "placement"}
 
@@ -24,6 +27,7 @@ Mode = Annotated[str | None, typer.Option(metavar="events|rounds|fluid", help="H
 Generate = Annotated[int | None, typer.Option(metavar="JOBS", help="Draw so many jobs as Gavel's generator does.")]
 Rate = Annotated[float | None, typer.Option(metavar="JOBS/HOUR", help="Poisson arrivals of --generate.")]
 Gangs = Annotated[str, typer.Option(metavar="single|mixed", help="Scale factors of --generate.")]
+Durations = Annotated[str, typer.Option(metavar="gavel|philly", help="How long jobs of --generate are.")]
 Round = Annotated[
     float | None,
     typer.Option(metavar="SECONDS", help="Length of a round; 360, for elastic jobs 60.", show_default=False),
@@ -50,6 +54,7 @@ def replay(
     generate: Generate = None,
     rate: Rate = None,
     gangs: Gangs = "single",
+    durations: Durations = "gavel",
     method: options.Method = "auto",
     set_: options.Set = None,
     round_s: Round = None,
@@ -69,11 +74,16 @@ def replay(
         chosen, names = options.settings(set_), options.names(scheduler, "scheduler")
         _check_targets(names, out, picture)
         if generate is None:
-            _refuse_spare(rate=rate, gangs=None if gangs == "single" else gangs)
+            chosen_mix = {
+                "gangs": gangs if gangs != "single" else None,
+                "durations": durations if durations != "gavel" else None,
+            }
+            _refuse_spare(rate=rate, **chosen_mix)
             instance = question(file, cluster, jobs, throughputs, missing)
         else:
             _refuse_spare(FILE=file, jobs=jobs)
-            instance = _drawn(generate, rate, gangs, cluster, throughputs, seed)
+            drawn = generator(Drawing(generate, gangs, durations, cluster, throughputs))
+            instance = drawn(generate, rate, seed)
         clock = {"mode": mode, "round_s": round_s, "restart_s": restart_s, "min_resolve_s": min_resolve_s}
         names = names or [USUAL.get(instance.kind, "max_min")]
         replays = _replays(instance, names, clock | {"method": method, "seed": seed, **chosen})
@@ -104,7 +114,7 @@ def _refuse_spare(**given: object) -> None:
     for name, value in given.items():
         if value is not None:
             shown = name if name.isupper() else f"--{name}"
-            without = "without" if name in ("rate", "gangs") else "beside"
+            without = "without" if name in ("rate", "gangs", "durations") else "beside"
             raise InputError(f"{shown} {without} --generate means nothing", seen=value)
 
 
@@ -132,13 +142,24 @@ def _tell(replays: list[Any], rate: float | None, as_json: bool) -> None:
         talk.show(sweep_view([{**one.summary(), "load": rate} for one in replays]), as_json=as_json)
 
 
-def _drawn(count: int, rate: float | None, gangs: str, cluster: str | None, throughputs: Path | None, seed: int) -> Any:
-    """A generated trace over the given throughput file, or over the embedded one."""
+class Drawing(NamedTuple):
+    """What the command line says of the traces to draw."""
+
+    jobs: int
+    gangs: str
+    durations: str
+    cluster: str | None
+    throughputs: Path | None
+
+
+def generator(drawing: Drawing) -> TraceGenerator:
+    """Traces over the given throughput file, or over the embedded one."""
     import gavelopt as go
     from gavelopt.io.sources import profiles_from
 
-    if count < 1:
-        raise InputError("--generate out of range", seen=count, rule="at least 1 job")
-    profiles = go.examples.gavel_profiles() if throughputs is None else profiles_from(throughputs)
-    supply = go.Cluster.from_spec(cluster or "36:36:36")
-    return go.TraceGenerator(profiles, supply, gangs=gangs)(count, rate, seed)
+    if drawing.jobs < 1:
+        raise InputError("--generate out of range", seen=drawing.jobs, rule="at least 1 job")
+    given = drawing.throughputs
+    profiles = go.examples.gavel_profiles() if given is None else profiles_from(given)
+    supply = go.Cluster.from_spec(drawing.cluster or "36:36:36")
+    return go.TraceGenerator(profiles, supply, durations=drawing.durations, gangs=drawing.gangs)

@@ -172,9 +172,9 @@ def sweep_view(rows: Sequence[dict[str, Any]]) -> RenderableType:
     unit = Unit.fitting(np.array([row["makespan_s"] + 0.5 for row in rows]))
     figures = _of_requests() if "attainment" in rows[0] else _of_jobs(unit)
     table = sheet()
-    table.add_column("scheduler", overflow="fold")
-    for head in ("mode", *(["jobs/h"] if loads else []), *(["seeds"] if seeds else []), *figures):
-        table.add_column(head, justify="left" if head == "mode" else "right", no_wrap=True)
+    table.add_column("\nscheduler", overflow="fold")
+    for head in ("\nmode", *(["\njobs/h"] if loads else []), *(["\nseeds"] if seeds else []), *figures):
+        table.add_column(head, justify="left" if head == "\nmode" else "right", no_wrap=True)
     for (scheduler, mode, load), mine in groups.items():
         cells = ["at once" if load is None else f"{load:g}"] * loads + [str(len(mine))] * seeds
         for name, write in figures.values():
@@ -193,17 +193,17 @@ def _alike(rows: Sequence[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[st
 
 def _of_jobs(unit: Unit) -> dict[str, tuple[str, Callable[[float], str]]]:
     """head: (figure, how it is written)."""
-    times = {"mean JCT": "mean_jct_s", "p99 JCT": "p99_jct_s", "makespan": "makespan_s"}
+    times = {"mean\nJCT ": "mean_jct_s", "p99\nJCT ": "p99_jct_s", "makespan\n": "makespan_s"}
     found: dict[str, tuple[str, Callable[[float], str]]] = {
-        f"{head} ({unit.name})": (name, unit.cell) for head, name in times.items()
+        f"{head}({unit.name})": (name, unit.cell) for head, name in times.items()
     }
-    return found | {"mean rho": ("mean_rho", lambda rho: "·" if np.isnan(rho) else f"{rho:.3f}")}
+    return found | {"mean\nrho": ("mean_rho", lambda rho: "·" if np.isnan(rho) else f"{rho:.3f}")}
 
 
 def _of_requests() -> dict[str, tuple[str, Callable[[float], str]]]:
     milli = Unit(1e-3, "ms", 1)
     return {
-        "in time": ("attainment", lambda part: f"{100 * part:.2f} %"),
-        "mean latency (ms)": ("mean_jct_s", milli.cell),
-        "p99 (ms)": ("p99_jct_s", milli.cell),
+        "\nin time": ("attainment", lambda part: f"{100 * part:.2f} %"),
+        "mean latency\n(ms)": ("mean_jct_s", milli.cell),
+        "p99\n(ms)": ("p99_jct_s", milli.cell),
     }

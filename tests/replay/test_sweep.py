@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import gavelopt as go
+from gavelopt.cli import app
 
 
 @pytest.fixture
@@ -96,3 +98,18 @@ def test_a_killed_sweep_goes_on_where_it_was(generator: go.TraceGenerator, tmp_p
     assert after[: len(before)] == before  # what was done is not done again
     assert len(after) == len(before) + 2
     assert [row["seed"] for row in rows] == list(range(len(before) + 2))
+
+
+def test_command_line(tmp_path: Path) -> None:
+    path, runner = tmp_path / "sweep.jsonl", CliRunner()
+    arguments = ["sweep", "-s", "fcfs,srtf", "--rates", "2,none", "--seeds", "2", "--generate", "15"]
+    cluster = ["--cluster", "v100:2,p100:2,k80:2", "--results", str(path)]
+    found = runner.invoke(app, [*arguments, *cluster, "--json"])
+    assert found.exit_code == 0
+    rows = json.loads(found.stdout)["replays"]
+    assert len(rows) == 8 == len(path.read_text().splitlines())
+    found = runner.invoke(app, [*arguments, *cluster])
+    assert "at once" in found.stdout
+    assert len(path.read_text().splitlines()) == 8
+    for wrong in (["--rates", "fast"], ["--seeds", "0"], ["-s", "fcsf"], ["--durations", "lognormal"]):
+        assert runner.invoke(app, ["sweep", "--generate", "3", *wrong]).exit_code == 2
