@@ -10,6 +10,7 @@ import numpy as np
 
 from gavelopt.engine.registry import found, resolve
 from gavelopt.errors import InputError, UnknownName
+from gavelopt.model.arrays import FloatArray
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Policy
 from gavelopt.replay.discipline import Discipline, discipline, schedulers
@@ -67,7 +68,7 @@ def replay_training(
         restart_s=clock.restart_s,
         seed=seed,
         seconds=time.perf_counter() - began,
-        warnings=_warnings(instance),
+        warnings=_warnings(instance, outcome.finish_s),
         **outcome.further,
     )
 
@@ -150,9 +151,18 @@ def _check_turns(instance: Instance, mode: str, chosen: Discipline | Policy, clo
             )
 
 
-def _warnings(instance: Instance) -> tuple[str, ...]:
-    stuck = np.flatnonzero(~(runnable(instance)[0] > 0).any(axis=1)) if len(instance.jobs) else np.zeros(0, int)
-    if not len(stuck):
-        return instance.warnings
-    some = ", ".join(instance.jobs.names[int(job)] for job in stuck[:5])
-    return (*instance.warnings, f"{len(stuck)} job(s) fit on no whole accelerators of any type and never run: {some}")
+def _warnings(instance: Instance, finish_s: FloatArray) -> tuple[str, ...]:
+    """What is known of the instance, jobs that can run nowhere, and jobs that the policy starved (in fluid mode)."""
+    able = (runnable(instance)[0] > 0).any(axis=1) if len(instance.jobs) else np.zeros(0, dtype=bool)
+    found = list(instance.warnings)
+    for jobs, what in (
+        (np.flatnonzero(~able), "fit on no whole accelerators of any type and never run"),
+        (
+            np.flatnonzero(able & np.isnan(finish_s)),
+            "could run, but were granted nothing while nobody else came or went",
+        ),
+    ):
+        if len(jobs):
+            some = ", ".join(instance.jobs.names[int(job)] for job in jobs[:5])
+            found.append(f"{len(jobs)} job(s) {what}: {some}")
+    return tuple(found)

@@ -61,6 +61,15 @@ def test_a_job_that_nobody_can_run_is_named_and_holds_up_nobody(scheduler: str, 
     assert any("j1, j2" in warning for warning in replay.warnings)
 
 
+def test_a_policy_that_starves_is_told() -> None:
+    """The least cost without deadlines is to run nobody; rounds lend what nobody claims, fluid mode does not."""
+    trace = go.Instance.from_arrays(np.ones((2, 1)), [1], steps=[10, 10], cost_per_hour=[1.0])
+    fluid = go.replay(trace, "min_cost", mode="fluid")
+    assert not fluid.finished.any()
+    assert any("granted nothing" in warning for warning in fluid.warnings)
+    assert go.replay(trace, "min_cost", mode="rounds").finished.all()
+
+
 def test_a_gang_over_several_servers() -> None:
     """Eight accelerators in servers of four: the gang of six takes one whole server and half of the other."""
     cluster = go.Cluster(["gpu"], [8], per_node=[4])
