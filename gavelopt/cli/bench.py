@@ -56,16 +56,25 @@ def bench(
 
 
 def report(
-    records: Annotated[Path, typer.Argument(help=f"{RECORDS} that gavelopt bench wrote.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="PATH", help="Page to write.")] = Path(PAGE),
+    records: Annotated[
+        list[Path], typer.Argument(help=f"{RECORDS} that gavelopt bench wrote; several are put together.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="PATH", help=f"Page to write, for example {PAGE}.")
+    ] = None,
 ) -> None:
-    """Write the page of benchmark records: one HTML file that needs nothing else."""
+    """Show the tables of benchmark records, or write their page: one HTML file that needs nothing else."""
     with talk.guarded(False):
         from gavelopt.bench.records import read_records
+        from gavelopt.report.bench import bench_view
 
-        if not out.parent.is_dir():
+        if out is not None and not out.parent.is_dir():
             raise InputError("no such folder", where=str(out.parent), fix="make the folder first")
-        print(_page(read_records(records), out))
+        found = {record["key"]: record for path in records for record in read_records(path)}
+        if out is None:
+            talk.show(bench_view(list(found.values())), as_json=False)
+        else:
+            print(_page(list(found.values()), out))
 
 
 def _page(records: list[dict[str, Any]], path: Path) -> Path:

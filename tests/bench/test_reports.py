@@ -108,6 +108,8 @@ def test_the_commands(tmp_path: Path, records: list[dict[str, Any]]) -> None:
     assert (out / "report.html").read_text().startswith("<!doctype html>")
     again = run.invoke(app, ["report", str(out / "records.jsonl"), "-o", str(tmp_path / "page.html")])
     assert again.exit_code == 0
+    shown = run.invoke(app, ["report", str(out / "records.jsonl")])
+    assert shown.stdout == done.stdout
     assert (tmp_path / "page.html").read_text() == (out / "report.html").read_text()
 
 
