@@ -55,5 +55,5 @@ def mend(path: Path) -> None:
 
 
 def keys(records: Iterable[dict[str, Any]]) -> set[str]:
-    """The keys of records that need not be run again: all but those whose data file was absent."""
-    return {record["key"] for record in records if record["status"] != "absent"}
+    """The keys of records that stand: all but those whose data file was absent or whose process crashed."""
+    return {record["key"] for record in records if record["status"] != "absent" and not record.get("crashed")}
