@@ -19,7 +19,7 @@ Reference: Pollux, OSDI 2021, sections 4 and 5.3; adaptdl's simulator/simulator.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class ElasticReplay(Timeline):
     """Completion times of J elastic jobs; what ``Timeline`` has, and the plans.
 
@@ -53,20 +53,8 @@ class ElasticReplay(Timeline):
     """
 
     trace: ElasticTrace
-    scheduler: str
-    mode: str
-    finish_s: FloatArray
-    start_s: FloatArray
-    preemptions: IntArray
-    log: Log
     places: IntArray
-    round_s: float | None
     gaps: FloatArray
-    seed: int = 0
-    solves: int = 0
-    solve_s: float = 0.0
-    seconds: float = 0.0
-    warnings: tuple[str, ...] = field(default=())
 
     @property
     def arrival_s(self) -> FloatArray:
@@ -144,14 +132,16 @@ def replay_elastic(
     run = _Run(trace, jobs, policy, explore, seed, options)
     end = run.to_the_end(round_s, horizon_s)
     run.close(np.flatnonzero(run.held.any(axis=1)), end)
+    log, places = run.logged()
     return ElasticReplay(
-        trace,
-        policy.describe(),
-        "rounds",
-        run.finish,
-        run.start,
-        run.stops,
-        *run.logged(),
+        trace=trace,
+        scheduler=policy.describe(),
+        mode="rounds",
+        finish_s=run.finish,
+        start_s=run.start,
+        preemptions=run.stops,
+        log=log,
+        places=places,
         round_s=round_s,
         gaps=np.array(run.gaps),
         seed=seed,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from gavelopt.labels import Labels
-from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
+from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.instance import Instance
 from gavelopt.replay import metrics
-from gavelopt.replay.log import Log
 from gavelopt.replay.timeline import Timeline
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Replay(Timeline):
     """Completion times of J jobs under one scheduler; what ``Timeline`` has, and what only rigid training jobs have.
 
@@ -31,24 +30,12 @@ class Replay(Timeline):
     """
 
     instance: Instance
-    scheduler: str
-    mode: str
-    finish_s: FloatArray
-    start_s: FloatArray
-    preemptions: IntArray
-    log: Log
-    round_s: float | None = None
     restart_s: float = 0.0
-    seed: int = 0
     promised_s: FloatArray | None = None
     received_s: FloatArray | None = None
     kept: int = 0
     renewable: int = 0
     passing: bool = True
-    solves: int = 0
-    solve_s: float = 0.0
-    seconds: float = 0.0
-    warnings: tuple[str, ...] = field(default=())
 
     @property
     def arrival_s(self) -> FloatArray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -117,6 +118,7 @@ class Completions(ABC):
         return late("text")(self)  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Timeline(Completions):
     """Jobs on a cluster: also who held what, and when.
 
@@ -131,11 +133,12 @@ class Timeline(Completions):
     start_s: FloatArray
     preemptions: IntArray
     log: Log
-    round_s: float | None
-    solves: int
-    solve_s: float
-    seconds: float
-    warnings: tuple[str, ...]
+    round_s: float | None = None
+    seed: int = 0
+    solves: int = 0
+    solve_s: float = 0.0
+    seconds: float = 0.0
+    warnings: tuple[str, ...] = ()
 
     @property
     @abstractmethod

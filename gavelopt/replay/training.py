@@ -57,13 +57,13 @@ def replay_training(
     else:
         outcome = _replay_policy(instance, chosen, mode, clock, method, seed, left)
     return Replay(
-        instance,
-        chosen.describe(),
-        mode,
-        outcome.finish_s,
-        outcome.start_s,
-        outcome.preemptions,
-        outcome.log,
+        instance=instance,
+        scheduler=chosen.describe(),
+        mode=mode,
+        finish_s=outcome.finish_s,
+        start_s=outcome.start_s,
+        preemptions=outcome.preemptions,
+        log=outcome.log,
         round_s=clock.round_s if mode == "rounds" else None,
         restart_s=clock.restart_s,
         seed=seed,
