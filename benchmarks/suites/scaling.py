@@ -261,10 +261,15 @@ def our_table(records: list[dict[str, Any]]) -> Table:
     return shown
 
 
-def _to_gap(reached: dict[str, Any], tolerance: float, stream: float) -> str:
-    """Time of the first run whose certified gap is small enough, also one that was asked for more."""
+def _seconds_to(reached: dict[str, Any], tolerance: float) -> float | None:
+    """Seconds of the first run whose certified gap is small enough, also one that was asked for more."""
     fitting = [each["seconds"] for each in reached.values() if each["gap"] is not None and each["gap"] <= tolerance]
-    return f"{1e3 * min(fitting):.0f} ({min(fitting) / stream:.0f})" if fitting else "-"
+    return min(fitting, default=None)
+
+
+def _to_gap(reached: dict[str, Any], tolerance: float, stream: float) -> str:
+    seconds = _seconds_to(reached, tolerance)
+    return f"{1e3 * seconds:.0f} ({seconds / stream:.0f})" if seconds else "-"
 
 
 def rival_table(records: list[dict[str, Any]]) -> Table:
@@ -278,11 +283,11 @@ def rival_table(records: list[dict[str, Any]]) -> Table:
         if each["method"] == "fast" or own is None:
             continue
         seconds = each.get("call_s")
-        engine = min(own["to_gap"][key]["seconds"] for key in ("1e-06", "1e-09"))
+        engine = _seconds_to(own["to_gap"], 1e-6)
         shown.add_row(
             each["policy"], f"{each['jobs']:.0e}", str(each["types"]), each["method"],
             f"{seconds:.2f}" if seconds else f"> {each['limit']:.0f}",
-            f"{seconds / engine:.0f}" if seconds else "-", f"{seconds / own['call_s']:.0f}" if seconds else "-",
+            f"{seconds / engine:.0f}" if seconds and engine else "-", f"{seconds / own['call_s']:.0f}" if seconds else "-",
             each["status"], "-" if each.get("gap") is None else f"{each['gap']:.0e}",
         )  # fmt: skip
     return shown
@@ -308,7 +313,7 @@ def lines_of(records: list[dict[str, Any]]) -> dict[tuple[str, int, str], tuple[
     """Sizes and seconds by policy, types and method: ours to 1e-6, rivals that came to an end."""
     lines: dict[tuple[str, int, str], tuple[list[int], list[float]]] = {}
     for each in records:
-        seconds = each.get("to_gap", {}).get("1e-06", {}).get("seconds", each.get("call_s"))
+        seconds = _seconds_to(each["to_gap"], 1e-6) if "to_gap" in each else each.get("call_s")
         if seconds and each["status"] != "time_limit":
             jobs, found = lines.setdefault((each["policy"], each["types"], each["method"]), ([], []))
             jobs.append(each["jobs"])

@@ -63,7 +63,7 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
         except SolverError as error:
             notes.append(f"a small program, but {error}")
     found, how = solve_market(built, problem)
-    if found is None or (found.gap(built.market) > problem.tolerance and not built.dead):
+    if found is None or (found.gap(built.market) > problem.tolerance and not built.dead and problem.seconds_left > 0.0):
         reached = "" if found is None else f"; they had closed the gap to {found.gap(built.market):.2g}"
         return _noted(by_program(task_of(problem, utility), merged), f"prices did not reach the tolerance{reached}")
     x = found.plan.dense(problem.space.time, len(space.capacity), _member(merged), cores)
