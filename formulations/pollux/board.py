@@ -170,6 +170,8 @@ def _settle(board: Board, waiting: Sequence[int]) -> None:
         gain = np.full(cost.shape, -np.inf)
         for kind, table in enumerate(slots.table):
             rows = np.flatnonzero(board.question.instance.node_type == kind)
+            if not len(rows):
+                continue  # a type without nodes may have more GPUs a node than there are columns
             gain[rows, : table.shape[1] - 1] = table[job, 1:] - table[job, 0] - cost[rows, : table.shape[1] - 1]
         best = int(np.argmax(gain)) if gain.size else 0
         if not gain.size or not gain.flat[best] > 1e-12:

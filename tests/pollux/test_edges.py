@@ -8,7 +8,7 @@ import pytest
 import gavelopt as go
 from formulations.pollux.apps import sample
 from formulations.pollux.fitness import PolluxFitness
-from tests.pollux.brute import best_on_idle_cluster
+from tests.pollux.brute import best_fitness, best_on_idle_cluster
 from tests.pollux.instances import tiny
 
 METHODS = ("exact", "greedy", "pool", "sia", "isolated")
@@ -98,3 +98,13 @@ def test_powers_beyond_arithmetic(number: int, p: float) -> None:
 def test_any_cost_of_idleness(epsilon: float) -> None:
     solution = go.solve(sample(8, 6, seed=2), "pollux_fitness", unallocated=epsilon)
     assert solution.status == "optimal"
+
+
+def test_gains_far_below_the_cost_of_idleness_are_not_lost() -> None:
+    """One of three jobs must stay idle, which costs a million times what the choice between the others is worth."""
+    jobs = sample(3, {"t4": 1, "a100": 1}, seed=225).jobs.replace(min_replicas=[1, 1, 3], max_replicas=[6, 1, 10])
+    instance = go.ElasticInstance(go.Cluster({"t4": 0, "a100": 4}, per_node=[4, 2]), jobs)
+    policy = PolluxFitness(unallocated=1e-6, one_distributed_per_node=False)
+    solution = go.solve(instance, policy, tolerance=1e-9)
+    assert solution.value == pytest.approx(best_fitness(instance, policy), rel=1e-9)
+    assert solution.bound >= solution.value * (1 - 1e-12)
