@@ -50,7 +50,7 @@ def quality_plot(records: Sequence[Record]) -> Any:
         at += 1
     axes.axvline(100, color=EXACT, linewidth=1)
     axes.set_ylim(at - 0.4, -0.8)
-    axes.set_xlim(0, 112)
+    axes.set_xlim(0, 116)
     axes.set_yticks([])
     axes.grid(axis="x", color=FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
@@ -70,7 +70,7 @@ def _quality_line(axes: Any, at: int, row: Row, colour: str) -> None:
     axes.plot(100 * mean.least, at, marker="|", color=colour, markersize=9, zorder=2)
     axes.plot(100 * mean.value, at, marker="o", color=colour, markersize=5, zorder=3)
     axes.text(-1.5, at, row.method, fontsize=8.5, ha="right", va="center", color=INK)
-    axes.text(111.5, at, percent(mean.value), fontsize=8.5, ha="right", va="center", color=INK)
+    axes.text(115.5, at, percent(mean.value), fontsize=8.5, ha="right", va="center", color=INK)
 
 
 def gap_plot(records: Sequence[Record]) -> Any:
