@@ -7,6 +7,9 @@
 
 A session on several GPUs sends its requests to them by smooth weighted round robin, in proportion to the rates that the
 plan gives it there. Every GPU is simulated by itself (duty_cycles_kernel.py has the rules).
+
+Where requests come evenly at the planned rates nobody is late, as the plan promises; with ``pacing="cycle"`` only sessions on
+one GPU are promised that, because dealing requests out to several makes some come a little early or late.
 """
 
 from __future__ import annotations
