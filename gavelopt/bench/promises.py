@@ -29,6 +29,9 @@ def off_target(records: Iterable[Record]) -> list[Record]:
 
 
 def within(record: Record) -> bool:
-    """Whether a reproduced figure is within the tolerance of the published one."""
+    """Whether a reproduced figure is within the tolerance of the published one, or (``at_least``) not below it."""
     published = record["published"]
-    return record["value"] is not None and abs(record["value"] - published["value"]) <= published["tolerance"]
+    if record["value"] is None:
+        return False
+    above = record["value"] - published["value"]
+    return bool(above >= -published["tolerance"] and (published.get("at_least") or above <= published["tolerance"]))

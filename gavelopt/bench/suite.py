@@ -16,7 +16,7 @@
     method = ["exact", "greedy"]     # every policy by every method on every instance and seed
 
 Instead of policy and method a case may have ``replay = [schedulers]``, or ``figure = "NAME"`` (entry-point group
-gavelopt.figures). ``published`` (value, tolerance, source, differs) belongs to a case of a single run.
+gavelopt.figures). ``published`` (value, tolerance, source, differs; at_least = true where more is only better) belongs to a case of a single run.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ CASE = {
     *("instance", "file", "with", "warm_up", "policy", "method", "replay", "figure", "published", "quick", "title"),
     *("system", "time_limit_s", "threads", "seeds"),
 }
-PUBLISHED = {"value", "tolerance", "source", "differs", "unit"}
+PUBLISHED = {"value", "tolerance", "source", "differs", "at_least"}
 
 
 @dataclass(frozen=True)

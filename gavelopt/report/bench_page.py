@@ -153,7 +153,7 @@ def _card(record: Record) -> str:
     return (
         f'<div class="card {colour}"><h3>{escape(record["system"])}: {escape(record["title"])}</h3>'
         f'<b>{ours}</b> <span class="{colour}">{escape(state)}</span>'
-        f"<p>published {words.number(published['value'])}, tolerance {words.number(published['tolerance'])}</p>"
+        f"<p>published {'at least ' * bool(published.get('at_least'))}{words.number(published['value'])}, tolerance {words.number(published['tolerance'])}</p>"
         f"<p>{escape(published['source'])}</p>{differs}{reason}</div>"
     )
 

@@ -124,4 +124,6 @@ def test_a_crash_breaks_a_promise() -> None:
 def test_published_figures_have_a_tolerance() -> None:
     near, far, none = (record("", value, published={"value": 1.0, "tolerance": 0.1}) for value in (1.05, 1.2, None))
     assert within(near)
+    assert within(record("", 2.0, published={"value": 1.0, "tolerance": 0.1, "at_least": True}))
+    assert not within(record("", 0.8, published={"value": 1.0, "tolerance": 0.1, "at_least": True}))
     assert off_target([near, far, none, record("a", 3.0)]) == [far, none]
