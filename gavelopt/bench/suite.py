@@ -16,7 +16,8 @@
     method = ["exact", "greedy"]     # every policy by every method on every instance and seed
 
 Instead of policy and method a case may have ``replay = [schedulers]``, or ``figure = "NAME"`` (entry-point group
-gavelopt.figures). ``published`` (value, tolerance, source, differs; at_least = true where more is only better) belongs to a case of a single run.
+gavelopt.figures). ``published`` (value, tolerance, source, differs; at_least = true where more is only better) belongs to a
+case of a single run.
 """
 
 from __future__ import annotations

@@ -149,11 +149,11 @@ def _card(record: Record) -> str:
     reason = (
         f"<p>{escape(record['reason'].splitlines()[0])}</p>" if record["value"] is None and record["reason"] else ""
     )
-    colour = STATES.get(state, "open")
+    colour, bar = STATES.get(state, "open"), "at least " if published.get("at_least") else ""
     return (
         f'<div class="card {colour}"><h3>{escape(record["system"])}: {escape(record["title"])}</h3>'
         f'<b>{ours}</b> <span class="{colour}">{escape(state)}</span>'
-        f"<p>published {'at least ' * bool(published.get('at_least'))}{words.number(published['value'])}, tolerance {words.number(published['tolerance'])}</p>"
+        f"<p>published {bar}{words.number(published['value'])}, tolerance {words.number(published['tolerance'])}</p>"
         f"<p>{escape(published['source'])}</p>{differs}{reason}</div>"
     )
 
