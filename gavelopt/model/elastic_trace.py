@@ -88,6 +88,11 @@ class ElasticTrace:
         """(J,) True where some configuration trains the job."""
         return np.asarray((self.instance.goodput > 0).any(axis=1))
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a reader should know about this trace before believing any replay."""
+        return (*self.notes, *self.instance.warnings)
+
     @cached_property
     def ideal_s(self) -> FloatArray:
         """(J,) seconds alone on the cluster, in the best configuration of every epoch, without a restart."""

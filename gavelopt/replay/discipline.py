@@ -43,11 +43,15 @@ class Discipline:
     def __post_init__(self) -> None:
         if self.key not in KEYS:
             raise UnknownName.among("key of a discipline", self.key, KEYS)
-        if not 0 < self.option("quantum_s", 1.0) < float("inf"):
-            raise InputError("quantum_s out of range", seen=self.option("quantum_s", None), rule="a finite number > 0")
-        levels = tuple(self.option("thresholds_s", ()))
+        quantum, levels = self.option("quantum_s", 1.0), self.option("thresholds_s", ())
+        if not (_number(quantum) and 0 < quantum < float("inf")):
+            raise InputError("quantum_s out of range", seen=quantum, rule="a finite number > 0")
+        if not isinstance(levels, (tuple, list)) or not all(_number(level) for level in levels):
+            raise InputError("thresholds_s must be a list", seen=levels, rule="numbers that rise from above 0")
         if any(not b > a for a, b in zip((0.0, *levels), levels, strict=False)):
-            raise InputError("thresholds_s must rise from above 0", seen=levels)
+            raise InputError("thresholds_s must rise from above 0", seen=tuple(levels))
+        if self.option("backfill", False) not in (True, False):
+            raise InputError("backfill out of range", seen=self.option("backfill", False), rule="True or False")
 
     def option(self, name: str, default: Any) -> Any:
         """The value of a parameter, ``default`` where this discipline does not have it."""
@@ -62,6 +66,10 @@ class Discipline:
         """The name with the parameters that differ from their defaults."""
         changed = {k: getattr(self, k) for k, d in self.parameters().items() if getattr(self, k) != d}
         return self.name + (f"({', '.join(f'{k}={v!r}' for k, v in changed.items())})" if changed else "")
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 @cache

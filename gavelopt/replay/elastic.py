@@ -148,15 +148,8 @@ def replay_elastic(
         solves=len(run.gaps),
         solve_s=run.solve_s,
         seconds=time.perf_counter() - began,
-        warnings=_warnings(trace),
+        warnings=trace.warnings,
     )
-
-
-def _warnings(trace: ElasticTrace) -> tuple[str, ...]:
-    stuck = np.flatnonzero(~trace.runnable)
-    some = ", ".join(trace.jobs.names[int(job)] for job in stuck[:5])
-    found = (f"{len(stuck)} job(s) train in no configuration of this cluster and never run: {some}",)
-    return (*trace.notes, *(found if len(stuck) else ()))
 
 
 class _Run:

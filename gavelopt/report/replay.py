@@ -146,7 +146,9 @@ def _serving(report: ServingReport) -> RenderableType:
     grid.add_row("groups in use", (used or "none") + (f", {more} more" if more > 0 else ""))
     grid.add_row("late or dropped", words.count(figures["slo_violations"], "request"))
     _computed(grid, figures)
-    return Group(Text(f"{report.scheduler} ({report.mode}): {share}", style="bold"), grid, "", _models(report))
+    title = Text(f"{report.scheduler} ({report.mode}): {share}", style="bold")
+    warnings = report.instance.warnings
+    return Group(title, grid, "", _models(report), *(["", notes(warnings)] if warnings else []))
 
 
 def _models(report: ServingReport) -> RenderableType:

@@ -141,6 +141,7 @@ def test_a_trace_in_a_file(tmp_path: Path) -> None:
     assert not violations(document)
     assert len(document["runs"]) == 2
     back = go.read(file)
+    assert "3 jobs" in CliRunner().invoke(app, ["inspect", str(file)]).stdout
     assert back.name == "three"
     one, same = (go.replay(found, "pollux_fitness") for found in (trace, back))
     np.testing.assert_array_equal(one.finish_s, same.finish_s)

@@ -100,9 +100,10 @@ def test_generated_traces_are_the_seed_s() -> None:
     assert (one.jobs.deadline_s > one.jobs.arrival_s).all()
 
 
-def test_a_replay_is_the_seed_s() -> None:
+@pytest.mark.parametrize("policy", ["max_min_fairness", "gandiva", "max_min_fairness_packed"])
+def test_a_replay_is_the_seed_s(policy: str) -> None:
     generator = go.TraceGenerator(go.examples.gavel_profiles(), go.Cluster.from_spec("v100:3,p100:2,k80:2"))
     trace = generator(25, 2.0, seed=4)
-    one, same = (go.replay(trace, "max_min_fairness", seed=5) for _ in range(2))
+    one, same = (go.replay(trace, policy, seed=5) for _ in range(2))
     np.testing.assert_array_equal(one.finish_s, same.finish_s)
     np.testing.assert_array_equal(one.log.end_s, same.log.end_s)
