@@ -26,7 +26,7 @@ from gavelopt.model.utility import Utility
 Worth = Sequence[tuple[AllocationSpace, FloatArray]]  # rates and the (J,) worth of one unit of each
 
 ROUNDING = 8 * float(np.finfo(np.float64).eps)  # relative: terms that cancel must not prove what is only their rounding
-CHUNK = 1 << 16  # jobs per block: keeps the temporaries of a million jobs small
+CHUNK = 1 << 13  # jobs per block: its rates stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,16 +171,15 @@ def _cover_singles(worth: Worth, price: FloatArray) -> FloatArray:
     grid = worth[0][0].grid
     assert grid is not None
     time = np.zeros(len(grid.use))
-    if not price.size:
-        return time
     for start in range(0, len(time), CHUNK):
         rows = slice(start, start + CHUNK)
-        profit = -grid.use[rows, None] * price[None, :]
-        for space, gradient in worth:
-            assert space.grid is not None
-            profit += space.grid.table[rows] * gradient[rows, None]
-        time[rows] = np.where(grid.usable[rows], profit, 0.0).max(axis=1)
-    return np.maximum(time, 0.0)
+        for column, toll in enumerate(price):  # column by column: numpy is slow at the largest of a short row
+            profit = grid.use[rows] * -toll
+            for space, gradient in worth:
+                assert space.grid is not None
+                profit += space.grid.table[rows, column] * gradient[rows]
+            np.maximum(time[rows], profit, out=time[rows], where=grid.usable[rows, column])
+    return time
 
 
 def _cover_columns(worth: Worth, price: FloatArray, time: FloatArray) -> FloatArray:

@@ -183,7 +183,7 @@ class AllocationSpace:
     def share(self, x: FloatArray) -> FloatArray:
         """(J,) time of each job under ``x``."""
         if self.singles is not None:
-            return np.asarray(x.reshape(self.singles.table.shape).sum(axis=1))
+            return np.asarray(np.einsum("jc->j", x.reshape(self.singles.table.shape)))
         return np.asarray(self.matrices[1] @ x)
 
     def usage(self, x: FloatArray) -> FloatArray:
@@ -198,7 +198,9 @@ class AllocationSpace:
         if self.grid is None:
             best = np.asarray(self.matrices[0].max(axis=1).todense()).ravel() if self.size else np.zeros(len(self.jobs))
             return np.asarray(best * self.time)
-        best = np.where(self.grid.usable, self.grid.table, 0.0).max(axis=1, initial=0.0)
+        best = np.zeros(len(self.jobs))
+        for table, usable in zip(self.grid.table.T, self.grid.usable.T, strict=True):
+            np.maximum(best, table, out=best, where=usable)
         if self.family is not None:
             of_kind = np.zeros(len(self.family.jobs_of_kind))
             np.maximum.at(of_kind, self.family.members.ravel(), self.family.rates.ravel())
