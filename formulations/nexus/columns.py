@@ -103,6 +103,8 @@ def cover(master: Master, columns: Iterable[int], seconds: float) -> tuple[list[
     from scipy import optimize, sparse
 
     chosen = list(columns)
+    if not chosen:
+        return ([], True) if not master.items else (None, True)
     rows = [k for c in chosen for k in master.columns[c][1]]
     places = [at for at, c in enumerate(chosen) for _ in master.columns[c][1]]
     covering = sparse.csr_array((np.ones(len(rows)), (rows, places)), shape=(master.items, len(chosen)))

@@ -54,6 +54,14 @@ class Search:
             self.bins, self.upper = bins, cost
             self.notes.append(f"{name}: {len(bins)} shared GPUs")
 
+    def packing(self) -> list[Bin]:
+        """The best packing. Raises Infeasible where it is proved that there is none, OutOfTime where none was found."""
+        if self.bins is not None:
+            return self.bins
+        if self.closed:
+            raise go.Infeasible("no packing of the residuals keeps within the GPUs there are")
+        raise go.OutOfTime("no packing within the GPUs there are was found in time")
+
     @property
     def step(self) -> int:
         """The least by which two costs differ."""
@@ -79,14 +87,10 @@ def exact(problem: go.Problem, search_seconds: float = 45.0) -> go.Answer:
         return exact_split(problem, search_seconds)
     phase, residuals = residuals_of(problem)
     search, prices = packed(residuals, min(problem.deadline, time.perf_counter() + search_seconds))
-    if search.bins is None:
-        if search.closed or search.lower >= (1 << 60):
-            raise go.Infeasible("no packing of the residuals keeps within the GPUs there are")
-        raise go.OutOfTime("no packing within the GPUs there are was found in time")
     base = int((phase.whole @ residuals.price).sum())
     return go.Answer(
         np.zeros(0),
-        plan=plan_of(phase, residuals, search.bins),
+        plan=plan_of(phase, residuals, search.packing()),
         multipliers=prices,
         claimed_bound=(base + search.lower) / 1e6,
         notes=tuple(search.notes),
@@ -136,7 +140,7 @@ def _start(search: Search) -> None:
             search.notes.append(str(error))
     rate = np.zeros(len(residuals.instance.sessions), dtype=np.int64)
     rate[residuals.members] = residuals.rate
-    search.lower = search.round_up(float(go.occupancy(residuals.instance, residuals.price, rate).sum()))
+    search.lower = max(0, search.round_up(float(go.occupancy(residuals.instance, residuals.price, rate).sum())))
 
 
 def _columns(table: Knapsacks, bins: list[Bin]) -> list[Column]:

@@ -51,14 +51,20 @@ def replan(problem: go.Problem, previous: go.PackingPlan | None = None, search_s
     """The packing with the fewest moves from ``previous`` among those with the fewest GPUs.
 
     Without a previous plan nothing runs yet, and every model has to be loaded.
+
+    Raises:
+        InputError: ``previous`` is no plan.
     """
+    if previous is not None and not isinstance(previous, go.PackingPlan):
+        raise go.InputError(
+            "option 'previous' is not a packing plan", seen=type(previous).__name__, fix="give the plan of a solution"
+        )
     phase, residuals = residuals_of(problem)
     deadline = problem.deadline if np.isfinite(problem.deadline) else _now() + search_seconds
     search, prices = packed(residuals, deadline)
-    if search.bins is None:
-        raise go.OutOfTime("no packing within the GPUs there are was found in time")
+    packing = search.packing()
     hosts, loads = _hosts(residuals, phase, previous or go.PackingPlan(residuals.instance, ()))
-    bins, moves, bound = _fewest_moves(residuals, hosts, search.bins, deadline)
+    bins, moves, bound = _fewest_moves(residuals, hosts, packing, deadline)
     base = int((phase.whole @ residuals.price).sum())
     return go.Answer(
         np.zeros(0),

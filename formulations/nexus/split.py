@@ -30,9 +30,11 @@ def exact_split(problem: go.Problem, search_seconds: float = 60.0, workers: int 
     instance, price = residuals.instance, residuals.price
     deadline = min(problem.deadline, time.perf_counter() + search_seconds)
     search, _ = packed(residuals, time.perf_counter() + (deadline - time.perf_counter()) / 4)
-    if search.bins is None:
-        raise go.OutOfTime("no packing within the GPUs there are was found in time")
-    plan, gpus = plan_of(phase, residuals, search.bins), len(search.bins)
+    if search.bins is not None:
+        plan, gpus = plan_of(phase, residuals, search.bins), len(search.bins)
+    else:
+        shared = _any_plan(residuals, not phase.whole.any(), deadline, problem.seed, workers)
+        plan, gpus = go.PackingPlan(instance, [*phase.cycles(instance), *shared]), len(shared)
     step = gcd(*(int(p) for p in price)) / 1e6
     proof = _proof(instance, problem.policy, plan, price, step, deadline)
     proved = max(go.packing_bounds(instance, problem.policy.minimise, "split", proof).values())  # type: ignore[attr-defined]
@@ -46,6 +48,21 @@ def exact_split(problem: go.Problem, search_seconds: float = 60.0, workers: int 
         plan = go.PackingPlan(instance, [*whole, *cycles])
         gpus = len(cycles)
     return go.Answer(np.zeros(0), plan=plan, multipliers=proof, claimed_bound=claim, notes=tuple(notes))
+
+
+def _any_plan(residuals: Residuals, alone: bool, deadline: float, seed: int, workers: int) -> list[go.DutyCycle]:
+    """Duty cycles within the GPUs there are, where no unsplit packing was found.
+
+    alone: whether the first phase took no GPU, so that a "no" is a proof. Raises Infeasible, or OutOfTime without a proof.
+    """
+    cycles, decided = None, False
+    if _askable(residuals):
+        cycles, decided = fewer_gpus(residuals, min(int(residuals.room[0]), len(residuals)), deadline, seed, workers)
+    if cycles is not None:
+        return cycles
+    if decided and alone and residuals.room[0] <= len(residuals):
+        raise go.Infeasible("no packing keeps within the GPUs there are, however sessions are split")
+    raise go.OutOfTime("no packing within the GPUs there are was found in time")
 
 
 def _askable(residuals: Residuals) -> bool:

@@ -39,11 +39,13 @@ def fewer_gpus(
 ) -> tuple[list[go.DutyCycle] | None, bool]:
     """Duty cycles for the residuals on ``gpus`` GPUs, and whether the answer (a plan, or None) is proved."""
     one_type(residuals, "cpsat")
+    if gpus <= 0:
+        return (None, True) if len(residuals) else ([], True)
     for short in (gpus, 0):
         model, batch = _model(residuals, gpus, short)
         status, values = _ask(model, batch, deadline, seed, workers)
         if status == "INFEASIBLE":
-            return None, short > 0 or gpus == 0
+            return None, short > 0
         if values is None:
             return None, False
         cycles = _cycles(residuals, values)

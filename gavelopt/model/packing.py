@@ -56,6 +56,8 @@ class GpuType:
                     seen=value,
                     rule="a number >= 0, or none",
                 )
+        if self.count is not None and self.count != int(self.count):
+            raise InputError("count out of range", where=f"accelerator {self.name!r}", seen=self.count, rule="whole")
 
 
 @dataclass(frozen=True, eq=False)

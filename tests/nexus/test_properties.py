@@ -116,6 +116,17 @@ def test_no_gpus_of_the_only_type() -> None:
     assert go.solve(instance, Squishy(variant="split")).value is None
 
 
+def test_gpus_that_cost_nothing() -> None:
+    free = abc([64, 32, 32]).replace(gpus=[go.GpuType("gpu", cost_per_hour=0.0)])
+    solution = go.solve(free, Squishy(minimise="cost"))
+    assert (solution.status, solution.value) == ("optimal", 0.0)
+
+
+def test_half_a_gpu_is_no_count() -> None:
+    with pytest.raises(go.InputError, match="count out of range"):
+        go.GpuType("gpu", count=1.5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(("count", "status"), [(2, "optimal"), (1, "infeasible")])
 def test_just_enough_gpus_and_one_too_few(count: int, status: str) -> None:
     instance = abc([64, 32, 32]).replace(gpus=[go.GpuType("gpu", count=count)])

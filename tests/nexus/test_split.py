@@ -38,6 +38,14 @@ def test_splitting_saves_a_gpu_where_residuals_are_large() -> None:
     assert all(check.passed for check in split.checks)
 
 
+@pytest.mark.parametrize(("count", "value"), [(2, 2), (1, None)])
+def test_splitting_serves_where_whole_residuals_do_not_fit(count: int, value: float | None) -> None:
+    instance = linear([66, 66, 66], [2000] * 3, [10.0] * 3, [0.0] * 3, batches=90, gpus=[go.GpuType("gpu", count)])
+    assert go.solve(instance, "squishy").status == "infeasible"
+    split = go.solve(instance, SPLIT)
+    assert (split.value, split.status) == (value, "optimal" if value else "infeasible")
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_bounds_split_unsplit_and_greedy_come_in_this_order(seed: int) -> None:
     instance = random_instance(6, ("residual", "low")[seed % 2], seed)
@@ -137,6 +145,13 @@ def test_replanning_moves_least_among_the_smallest(seed: int) -> None:
     assert new.value == fresh.value
     assert new.details["moves_bound"] <= new.details["moves"] == loads(today, old, new.plan)
     assert new.details["moves"] <= loads(today, old, fresh.plan)
+
+
+def test_a_plan_to_start_from_must_be_one() -> None:
+    with pytest.raises(go.InputError, match="not a packing plan"):
+        go.solve(abc([64, 32, 32]), "squishy", method="replan", previous="yesterday")
+    one = abc([64, 32, 32]).replace(gpus=[go.GpuType("gpu", count=1)])
+    assert go.solve(one, "squishy", method="replan").status == "infeasible"
 
 
 def test_sessions_come_and_go() -> None:
