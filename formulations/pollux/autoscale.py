@@ -63,6 +63,8 @@ def autoscale(
         raise go.InputError("autoscaling needs jobs and nodes of one accelerator type", seen=repr(instance))
     if not 0 <= band[0] < band[1]:
         raise go.InputError("band out of range", seen=band, rule="0 <= low < high")
+    if most is not None and most < 1:
+        raise go.InputError("most out of range", seen=most, rule="at least one node")
     rule = policy or PolluxFitness()
     looked: dict[int, ClusterSize] = {}
 

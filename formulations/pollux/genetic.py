@@ -37,6 +37,11 @@ def genetic(
     progress: bool | None = None,
 ) -> go.Answer:
     """Evolve ``population`` plans for ``generations``; ``progress``: show a bar (by default on a terminal only)."""
+    for name, number in (("population", population), ("generations", generations)):
+        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
+            raise go.InputError(
+                f"option {name!r} of method 'genetic' out of range", seen=repr(number), rule="a whole number >= 1"
+            )
     question = Question.of(problem)
     if len(question.instance.cluster) != 1:
         raise go.SolverError("the genetic algorithm knows one accelerator type; use exact, greedy or sia")
@@ -64,7 +69,11 @@ def _first_states(question: Question, start: object) -> go.IntArray:
     states = np.asarray(start.states if isinstance(start, Population) else start)
     states = states[None] if states.ndim == 2 else states
     if states.shape[1:] != shape or (states < 0).any() or (states != np.rint(states)).any():
-        raise go.InputError("start is no population of this instance", seen=states.shape, rule=f"whole (S, {shape})")
+        raise go.InputError(
+            "start is no population of this instance",
+            seen=states.shape,
+            rule=f"whole numbers >= 0, (S, {shape[0]}, {shape[1]})",
+        )
     return states.astype(np.int64)
 
 

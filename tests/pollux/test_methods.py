@@ -130,6 +130,22 @@ def test_isolated_gives_equal_shares() -> None:
     assert solution.value == pytest.approx(1.001)  # each as fast as on its equal share
 
 
+@pytest.mark.parametrize(
+    ("method", "option", "value"),
+    [
+        ("genetic", "population", 0),
+        ("genetic", "population", 2.5),
+        ("genetic", "generations", -1),
+        ("greedy", "within", -1.0),
+        ("greedy", "within", "tight"),
+        ("sia", "scale_up", 0.5),
+    ],
+)
+def test_options_out_of_range_are_named(method: str, option: str, value: object) -> None:
+    with pytest.raises(go.InputError, match=option):
+        go.solve(sample(2, 1), "pollux_fitness", method=method, **{option: value})
+
+
 def test_unknown_options_are_named() -> None:
     with pytest.raises(go.UnknownName, match="populaton"):
         go.solve(sample(2, 1), "pollux_fitness", method="genetic", populaton=3)

@@ -118,6 +118,8 @@ def test_every_size_of_cluster_is_looked_at_as_planned() -> None:
     assert len(stays.sizes) == 1
     with pytest.raises(go.InputError, match="band"):
         autoscale(instance, band=(0.5, 0.2))
+    with pytest.raises(go.InputError, match="most"):
+        autoscale(instance, most=0)
     with pytest.raises(go.InputError, match="one accelerator type"):
         autoscale(sample(2, {"t4": 1, "a100": 1}))
 
