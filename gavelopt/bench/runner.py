@@ -5,12 +5,12 @@ joblib deals out the runs: its threads (or the workers of a Ray cluster) each ke
 
 from __future__ import annotations
 
-import atexit
 import json
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -96,7 +96,7 @@ class Nursery:
             env=limited(threads),
             text=True,
         )
-        atexit.register(self.close)
+        self.close = weakref.finalize(self, _end, self.process)  # also where the thread that had it, or Python, ends
 
     def ask(self, request: dict[str, Any]) -> dict[str, Any]:
         """The record of one run."""
@@ -109,12 +109,13 @@ class Nursery:
             raise InputError("the process that starts the runs has ended", fix="its words stand on standard error")
         return json.loads(line)  # type: ignore[no-any-return]
 
-    def close(self) -> None:
-        """End the process."""
-        assert self.process.stdin is not None
-        if self.process.poll() is None:
-            self.process.stdin.close()
-            self.process.wait(timeout=10)
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a nursery: it does when its input does."""
+    assert process.stdin is not None
+    if process.poll() is None:
+        process.stdin.close()
+        process.wait(timeout=30)
 
 
 def nursery_of_this_thread(threads: int) -> Nursery:

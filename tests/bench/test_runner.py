@@ -82,11 +82,11 @@ def test_a_crash_is_a_row_with_its_last_words(nursery: Nursery, small: Suite) ->
 def test_a_run_ends_with_its_runner(small: Suite) -> None:
     endless = dataclasses.replace(small.runs[0], kind="replay", instance={"family": "trace", "with": {"jobs": 20_000}})
     asked = dataclasses.replace(endless, policy={"name": "max_min"}).to_dict()
-    server = Nursery(1).process
-    assert server.stdin is not None
-    server.stdin.write(json.dumps({"run": asked, "deadline_s": 600.0, "data": None}) + "\n")
-    server.stdin.close()
-    assert server.wait(timeout=30) == 0
+    server = Nursery(1)
+    assert server.process.stdin is not None
+    server.process.stdin.write(json.dumps({"run": asked, "deadline_s": 600.0, "data": None}) + "\n")
+    server.close()
+    assert server.process.returncode == 0
 
 
 def test_a_warm_up_is_timed_apart(nursery: Nursery, small: Suite) -> None:
