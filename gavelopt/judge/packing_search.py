@@ -90,12 +90,12 @@ class _Cover:
             return sum(int(nu) * int(n) for nu, n in zip(self.scarce, room, strict=True) if nu > 0) > budget
         possible = (total <= budget) & (room[self.kind[sets]] > 0)
         sets, total = sets[possible], total[possible]
-        holders = np.where(missing, self.inside[sets].sum(axis=0), np.inf)
-        rarest = int(np.argmin(holders))
-        order = np.argsort(total, kind="stable")
-        for at in order[self.inside[sets[order], rarest] > 0]:
-            chosen = self.inside[sets[at]] > 0
-            again = self.inside[sets] @ np.where(chosen & missing, self.pays, 0.0)
+        inside = self.inside[sets]
+        rarest = int(np.argmin(np.where(missing, inside.sum(axis=0), np.inf)))
+        holding = np.flatnonzero(inside[:, rarest])
+        for at in holding[np.argsort(total[holding], kind="stable")]:
+            chosen = inside[at] > 0
+            again = inside @ np.where(chosen & missing, self.pays, 0.0)
             left = room - (np.arange(len(room)) == self.kind[sets[at]])
             if not self._no_cover(missing & ~chosen, sets, total + again, budget - float(total[at]), left):
                 return False
