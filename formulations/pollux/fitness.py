@@ -9,7 +9,7 @@
 
     SPEEDUP_j(A) = f_j(A) max GOODPUT_j(A; batch) / reference_j
 
-``p``            any number <= 1, or -inf.
+``p``            any number <= 1, or -inf; nearer to 0 than 1e-8 it counts as 0, where the powers say less than their rounding.
 ``unallocated``  epsilon, what a job without GPUs counts as. Pollux adds 0.001 to speedups that its code has divided by the
                  GPUs of a node: unallocated=0.004 is that on nodes of four. For p < 0 it decides what idleness costs.
 ``base``         the reference: "fair" the goodput of an equal share of ceil(G/J) GPUs (on as many nodes as it needs; of
@@ -38,6 +38,7 @@ from formulations.pollux.isolated import isolated
 from formulations.pollux.pool import pool
 from formulations.pollux.sia import sia
 
+NEAR_ZERO = 1e-8
 BASES = ("fair", "fair_one_node", "one_replica", "least")
 RESTARTS = ("age", "none")
 
@@ -78,6 +79,8 @@ class PolluxFitness(go.Policy):
 
     def __post_init__(self) -> None:
         _number(self.p, "p", self.p <= 1 if isinstance(self.p, (int, float)) else False, "a number <= 1, or -inf")
+        if abs(self.p) < NEAR_ZERO:
+            object.__setattr__(self, "p", 0.0)
         finite = isinstance(self.unallocated, (int, float)) and 0 < self.unallocated < np.inf
         _number(self.unallocated, "unallocated", finite, "a finite number > 0")
         go.choice(self.name, "base", self.base, BASES)

@@ -54,8 +54,10 @@ def test_the_order_of_jobs_does_not_matter(seed: int, p: float) -> None:
 def test_the_geometric_mean_is_the_limit_at_zero(seed: int) -> None:
     instance = sample(6, 4, seed=seed)
     middle = go.solve(instance, "pollux_fitness", p=0.0).value
-    for p in (-1e-6, 1e-6):
-        assert go.solve(instance, "pollux_fitness", p=p).value == pytest.approx(middle, rel=1e-4)
+    for p in (1e-3, 1e-6, 2e-8, 1e-9, 1e-15):
+        near = [go.solve(instance, "pollux_fitness", p=sign * p) for sign in (-1.0, 1.0)]
+        assert [s.value for s in near] == pytest.approx([middle, middle], rel=100 * p + 1e-6)
+        assert all(s.value <= s.bound * (1 + 1e-7) for s in near)
 
 
 @FEW
