@@ -47,7 +47,6 @@ POLICIES: dict[str, tuple[str, dict[str, Any]]] = {
     "p = 0.5": ("power_mean", {"p": 0.5}),
     "p = -1": ("power_mean", {"p": -1.0}),
 }
-SIZES = (300, 4_000)  # jobs
 MOST_FALLBACKS = 0.02
 
 
@@ -77,9 +76,9 @@ def cells(seeds: range) -> Iterator[tuple[int, int, float, int | None]]:
         yield seed, types, load, kinds
 
 
-def run(seed: int, types: int, load: float, kinds: int | None) -> Iterator[Run]:
+def run(sizes: tuple[int, int], seed: int, types: int, load: float, kinds: int | None) -> Iterator[Run]:
     """Every policy on one instance."""
-    jobs = int(np.exp(np.random.default_rng([seed, 1]).uniform(*np.log(SIZES))))
+    jobs = int(np.exp(np.random.default_rng([seed, 1]).uniform(*np.log(sizes))))
     instance = go.examples.crowd(jobs, types, load, kinds, seed)
     for label, (policy, options) in POLICIES.items():
         begin = time.perf_counter()
@@ -117,12 +116,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="number of the first seed")
+    parser.add_argument("--jobs", type=int, nargs=2, default=(300, 4_000), help="fewest and most")
     parser.add_argument("--out", type=Path, help="a file of JSON lines for the single runs")
     arguments = parser.parse_args()
     console, runs = Console(), []
     todo = list(cells(range(arguments.first, arguments.first + arguments.seeds)))
     for cell in track(todo, "solving", console=Console(stderr=True), disable=not sys.stderr.isatty()):
-        runs += run(*cell)
+        runs += run(tuple(arguments.jobs), *cell)
     if arguments.out:
         arguments.out.write_text("".join(json.dumps(asdict(each)) + "\n" for each in runs))
     for key in ("types", "load", "kinds", "policy"):

@@ -144,15 +144,19 @@ def finish(
     parts = smooth or Smooth(np.zeros((types, 0)), *np.zeros((3, 0)))
     terms = len(parts.gain)
     size = np.maximum(np.abs(parts.use).max(axis=0, initial=0.0), 1e-300)
-    shared, room = _shared_rows(jobs)
+    (entry, row, move), room = _shared_rows(jobs)
     jumps = jobs.way[:, :types] * (jobs.use[jobs.job] * jobs.most)[:, None]
     along = parts.use / size
-    capacity = sparse.hstack([sparse.csc_array(np.hstack([jumps.T, along, -along])), -sparse.eye_array(types)])
-    others = sparse.hstack([shared, sparse.csc_array((len(room), 2 * terms + types))])
+    capacity = np.hstack([jumps.T, along, -along, -np.eye(types)])
+    i, k = np.nonzero(capacity)
+    matrix = sparse.csc_array(
+        (np.append(capacity[i, k], entry), (np.append(i, types + row), np.append(k, move))),
+        shape=(types + len(room), capacity.shape[1]),
+    )
     gain = parts.gain / size
     program = LinearProgram(
         cost=np.concatenate([jobs.gain * jobs.most, gain, -gain, -ABOVE * (price + box) - CHEAPEST * unit]) / unit,
-        matrix=sparse.csc_array(sparse.vstack([capacity, others])),
+        matrix=matrix,
         lower=np.full(types + len(room), -np.inf),
         upper=np.concatenate([left, room]),
         top=np.concatenate(
@@ -179,12 +183,11 @@ def finish(
     )
 
 
-def _shared_rows(jobs: OpenJobs) -> tuple[sparse.csc_array, FloatArray]:
-    """sum_k th_c d_ik <= x_c for the types c that several moves of one job draw from."""
+def _shared_rows(jobs: OpenJobs) -> tuple[tuple[FloatArray, IntArray, IntArray], FloatArray]:
+    """sum_k th_c d_ik <= x_c for the types c that several moves of one job draw from: (entry, row, move), right sides."""
     types = jobs.way.shape[1]
     several = np.bincount(jobs.job, minlength=len(jobs.rows)) > 1
     move, kind = np.nonzero((jobs.way < 0) & several[jobs.job][:, None])
     keys, row = np.unique(jobs.job[move] * types + kind, return_inverse=True)
     entry = -jobs.way[move, kind] * jobs.most[move]
-    matrix = sparse.csc_array((entry, (row, move)), shape=(len(keys), len(jobs.job)))
-    return matrix, jobs.base[keys // types, keys % types]
+    return (entry, row.ravel(), move), jobs.base[keys // types, keys % types]
