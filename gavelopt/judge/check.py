@@ -31,10 +31,12 @@ def check(
         return (Check("numbers", float("inf"), LIMIT, f"shape {x.shape}, finite {bool(np.isfinite(x).all())}"),)
     column = partial(column_name, space)
     capacity, time = space.capacity, space.time
-    taken = np.maximum(x, 0.0)  # a little less than nothing in many columns must not pay for time elsewhere
     found = [
         _check("nonnegative", -x, column),
-        _check("usable cells", np.where(space.usable, 0.0, np.abs(x)), column),
+        _check("usable cells", np.abs(x, where=~space.usable, out=np.zeros_like(x)), column),
+    ]
+    taken = np.maximum(x, 0.0)  # a little less than nothing in many columns must not pay for time elsewhere
+    found += [
         _check("time", (space.share(taken) - time) / np.maximum(1.0, time), space.jobs.__getitem__),
         _check("capacity", (space.usage(taken) - capacity) / np.maximum(1.0, capacity), space.resources.__getitem__),
     ]
