@@ -1,0 +1,28 @@
+"""What the documentation shows of results is what the dated records say."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gavelopt.bench.promises import broken
+from gavelopt.bench.records import read_records
+from gavelopt.report.bench import bench_view
+from gavelopt.report.layout import plain
+
+ROOT = Path(__file__).resolve().parents[2]
+RECORDS = sorted((ROOT / "benchmarks" / "results").glob("*.jsonl.gz"))
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.name)
+def test_dated_records_keep_every_promise(path: Path) -> None:
+    assert broken(read_records(path)) == []
+
+
+def test_the_documentation_shows_the_records() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    shown = re.search(r"gavelopt report (\S+\.gz)\n```\n\n```text\n(.*?)```", page, re.S)
+    assert shown is not None
+    assert shown.group(2).strip() == plain(bench_view(read_records(ROOT / shown.group(1))), 100).strip()
