@@ -22,6 +22,7 @@ OTHERS = (
 INK, FAINT = "#222831", "#d9dee5"
 SMALLEST_GAP = 1e-6  # gaps below it are drawn as it: optimal
 PANEL = (4.6, 3.4)  # inches
+TALL = 32  # lines above which the methods stand in two columns
 
 
 def colours(methods: Iterable[str]) -> dict[str, str]:
@@ -38,10 +39,26 @@ def quality_plot(records: Sequence[Record]) -> Any:
     blocks = [(name, found) for name, found in blocks if found and name[0] in SYSTEMS]
     if not blocks:
         return None
-    height = sum(len(found) + 1 for _, found in blocks)
-    figure = _figure((7.6, 0.9 + 0.25 * height), interactive=False)
-    axes = figure.subplots()
-    at, paint = 0, colours(record["method"] for record in records)
+    columns = _balanced(blocks)
+    tallest = max(sum(len(found) + 1 for _, found in column) for column in columns)
+    figure = _figure((7.0 * len(columns), 0.9 + 0.25 * tallest), interactive=False)
+    paint = colours(record["method"] for record in records)
+    for axes, column in zip(figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True):
+        _quality_column(axes, column, paint, tallest)
+    return figure
+
+
+def _balanced(blocks: list[tuple[Any, list[Row]]]) -> list[list[tuple[Any, list[Row]]]]:
+    """The blocks in one column, or in two of about the same height."""
+    height = [len(found) + 1 for _, found in blocks]
+    if sum(height) <= TALL:
+        return [blocks]
+    cut = int(np.searchsorted(np.cumsum(height), sum(height) / 2)) + 1
+    return [blocks[:cut], blocks[cut:]]
+
+
+def _quality_column(axes: Any, blocks: list[tuple[Any, list[Row]]], paint: dict[str, str], tallest: int) -> None:
+    at = 0
     for (system, question), found in blocks:
         axes.text(0.0, at, f"{system}: {question}", fontsize=9, fontweight="bold", color=INK, va="center")
         for row in found:
@@ -49,7 +66,7 @@ def quality_plot(records: Sequence[Record]) -> Any:
             _quality_line(axes, at, row, paint[row.method])
         at += 1
     axes.axvline(100, color=EXACT, linewidth=1)
-    axes.set_ylim(at - 0.4, -0.8)
+    axes.set_ylim(tallest - 0.4, -0.8)
     axes.set_xlim(0, 116)
     axes.set_yticks([])
     axes.grid(axis="x", color=FAINT, linewidth=0.5)
@@ -58,7 +75,6 @@ def quality_plot(records: Sequence[Record]) -> Any:
     axes.set_xlabel("share of the optimum: geometric mean, 95 % interval, worst instance (|)", fontsize=9)
     axes.spines["left"].set_visible(False)
     _bare(axes)
-    return figure
 
 
 def _quality_line(axes: Any, at: int, row: Row, colour: str) -> None:
