@@ -23,6 +23,7 @@ from formulations.pollux.master import Master, master_of
 from formulations.pollux.question import Question, answer
 
 ADDED_UP = 1.0 + 1e-12  # the judge adds in another order
+FAR = 1e6  # ratio of powers beyond which the unit is chosen anew
 REACH = 2e-5  # first reach of the integer program, in units of utility a job
 
 
@@ -32,8 +33,13 @@ def exact(problem: go.Problem, lexicographic: bool = False) -> go.Answer:
     if question.steep:
         return max_min(problem, question, lexicographic)
     price, choice = priced_choice(question)
-    proof = question.gpu_prices(price)
     plan = place(question, choice)
+    if out_of_scale(question, plan):
+        even = max_min(problem, question, False).plan
+        question = replace(question, unit=float(question.speedups.of_plan(even).min()) + question.epsilon)
+        price, choice = priced_choice(question)
+        plan = better(question, better(question, plan, even), place(question, choice))
+    proof = question.gpu_prices(price)
     if question.closed(plan, question.bound(proof), problem.tolerance):
         return answer(question, plan, proof, notes=("greedy closes the gap",))
     master = master_of(question, plan)
@@ -52,6 +58,17 @@ def exact(problem: go.Problem, lexicographic: bool = False) -> go.Answer:
     claim = question.unit * go.mean_of((ceiling + float(master.base.sum())) / len(plan), question.p)
     claim = max(claim, question.fitness(plan)) * ADDED_UP
     return answer(question, plan, proof, claimed_bound=claim, notes=("integer program",))
+
+
+def out_of_scale(question: Question, plan: go.IntArray) -> bool:
+    """Whether terms of this plan are so far from the unit that the powers of the others vanish beside them (p << 0).
+
+    The unit is what the number of GPUs allows to everybody; where nodes allow much less, the best smallest speedup is a
+    better one: the power mean of J terms lies within J^(-1/p) of it.
+    """
+    if question.p >= 0:
+        return False
+    return bool(question.p * np.log(max(question.fitness(plan), 1e-300) / question.unit) > np.log(FAR))
 
 
 def total(master: Master, plan: go.IntArray) -> float:

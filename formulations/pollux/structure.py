@@ -54,7 +54,7 @@ class Structure:
         self.part = [self._rows(self.size[t] if question.apart else 1) for t in range(types)]
         self.count = [self._row(float(len(c.nodes))) for c in self.classes]
         self.gpus = {c.nodes[0]: self._row(float(c.capacity)) for c in self.classes if c.held}
-        self.apart = {c.nodes[0]: self._row(1.0) for c in self.classes if c.held and question.apart}
+        self.apart = {c.nodes[0]: self._row(float(c.open)) for c in self.classes if c.held and question.apart}
 
     def _row(self, limit: float) -> int:
         self.limit.append(limit)

@@ -108,3 +108,14 @@ def test_gains_far_below_the_cost_of_idleness_are_not_lost() -> None:
     solution = go.solve(instance, policy, tolerance=1e-9)
     assert solution.value == pytest.approx(best_fitness(instance, policy), rel=1e-9)
     assert solution.bound >= solution.value * (1 - 1e-12)
+
+
+def test_nodes_that_allow_much_less_than_their_gpus_do() -> None:
+    """Eight small GPUs and four large ones for two jobs of three GPUs or more: levels far below what GPUs alone allow."""
+    jobs = sample(2, {"t4": 1, "a100": 1}, seed=711).jobs.replace(min_replicas=[3, 3], max_replicas=[5, 4])
+    instance = go.ElasticInstance(go.Cluster({"t4": 8, "a100": 4}, per_node=[4, 2]), jobs)
+    for p in (-10.0, -30.0, -100.0):
+        policy = PolluxFitness(p=p, unallocated=0.1)
+        solution = go.solve(instance, policy, tolerance=1e-9)
+        assert solution.status == "optimal"
+        assert solution.value == pytest.approx(best_fitness(instance, policy), rel=1e-9)

@@ -91,6 +91,15 @@ def test_all_jobs_may_be_pinned() -> None:
     assert (np.asarray(solution.plan)[held] == instance.current[held]).all()
 
 
+@pytest.mark.parametrize("p", [-1.0, 1.0, -np.inf])
+def test_a_row_beside_a_distributed_job_that_stays_cannot_be_kept(p: float) -> None:
+    """Two jobs share both nodes, as a scheduler without the rule may leave them; one of them may not be moved."""
+    instance = sample(3, 2, seed=674, min_replicas=[1, 2, 1], max_replicas=[4, 3, 3], preemptible=[False, True, True])
+    running = instance.replace(current=[[2, 2], [1, 1], [0, 0]])
+    policy = PolluxFitness(p=p, restart=0.5)
+    agrees(go.solve(running, policy, tolerance=1e-9), best_fitness(running, policy))
+
+
 def test_a_heavy_restart_keeps_everything_where_it_is() -> None:
     instance = busy(5)
     solution = go.solve(instance, "pollux_fitness", restart=0.0)
