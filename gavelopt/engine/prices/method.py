@@ -3,6 +3,7 @@
     prices             a search for the clearing prices (``search``; ``market`` has the mathematics)
     bundle             where very many jobs are tied: a mixture of placements at several prices (``blend``)
     interior point     of the same market (``barrier``); for a sum finished exactly by a search that begins at its prices
+    resumed            first of all from the prices of the last answer, in a session
     exact              the exact method, where none of these closes the gap; the answer's notes say so
 
 Each is tried where the one before has not closed the gap; power means of few kinds of jobs begin with the interior point.
@@ -12,13 +13,15 @@ Jobs that are alike are merged first. A handful of kinds is one small program, s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from gavelopt.engine.aggregate import Merged, merge
+from gavelopt.engine.aggregate import merge
 from gavelopt.engine.exact import by_program, exact, task_of
 from gavelopt.engine.prices.barrier import interior, outcome_of
+from gavelopt.engine.prices.block import NO_ROWS
 from gavelopt.engine.prices.build import Built, build, multipliers
 from gavelopt.engine.prices.market import Market, available_threads
 from gavelopt.engine.prices.outcome import Outcome
@@ -27,18 +30,14 @@ from gavelopt.engine.prices.start import resumed
 from gavelopt.engine.problem import Answer, OutOfTime, Problem
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers
-from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.arrays import FloatArray
 
 HANDFUL = 300  # kinds: up to so many, no solver needs help
 FEW = 2_000  # kinds: below, single ones are so heavy that a search for prices often needs the interior point in the end
 SUM_GOAL = 1e-9  # a sum ends in an exact vertex, so the goal costs nothing
-NAMES = {
-    "_prices": "prices",
-    "_resumed": "prices of the last answer",
-    "_bundle": "bundle",
-    "_interior": "interior point",
-}
 INSIDE_BOX = 1e-4  # relative: how far the exact prices lie from those of the interior point, at most
+
+Engine = Callable[[Market, float, Problem], Outcome | None]
 
 
 def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) -> Answer:
@@ -66,11 +65,15 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
     if found is None or (found.gap(built.market) > problem.tolerance and not built.dead and problem.seconds_left > 0.0):
         reached = "" if found is None else f"; they had closed the gap to {found.gap(built.market):.2g}"
         return _noted(by_program(task_of(problem, utility), merged), f"prices did not reach the tolerance{reached}")
-    x = found.plan.dense(problem.space.time, len(space.capacity), _member(merged), cores)
     proof = multipliers(built, form, found.proof)
     details = {"engine": how, "rounds": found.rounds, "open_jobs": found.open_jobs}
     words = f"{how}: {found.rounds} round(s), {found.open_jobs} jobs open in the last one"
-    return Answer(x, merged.expand_multipliers(proof) if merged else proof, notes=(*notes, words), details=details)
+    return Answer(
+        found.plan.dense(problem.space.time, len(space.capacity), merged.member if merged else NO_ROWS, cores),
+        merged.expand_multipliers(proof) if merged else proof,
+        notes=(*notes, words),
+        details=details,
+    )
 
 
 def unsuited(problem: Problem) -> str | None:
@@ -94,23 +97,21 @@ def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
     """The best outcome within the deadline, and the engine that found it."""
     market = built.market
     goal = min(problem.tolerance, SUM_GOAL) if market.power == 1.0 else 0.5 * problem.tolerance
-    engines = [_prices, _bundle, _interior]
+    engines: list[tuple[str, Engine]] = [("prices", _prices), ("bundle", _bundle), ("interior point", _interior)]
     if market.power not in (1.0, -np.inf) and market.jobs <= FEW:
-        engines = [_interior, _bundle]
+        engines = [engines[2], engines[1]]
     if _known_prices(problem) is not None:
-        engines = [_resumed, *engines]
+        engines = [("prices of the last answer", _resumed), *engines]
     best: Outcome | None = None
     name = ""
-    for engine in engines:
+    for how, engine in engines:
         try:
             found = engine(market, goal, problem)
-        except (
-            OutOfTime,
-            SolverError,
-        ):  # the linear-programming solver gave up: the next engine needs none, or another
+        except (OutOfTime, SolverError):  # of a small linear program: the next engine needs none, or another
             continue
-        if found is not None:
-            best, name = found.better(best), NAMES[engine.__name__]
+        if found is not None and (best is None or found.gap(market) < best.gap(market)):
+            name = how
+        best = best if found is None else found.better(best)
         if best is not None and best.gap(market) <= problem.tolerance:
             break
     return best, name
@@ -145,7 +146,3 @@ def _interior(market: Market, goal: float, problem: Problem) -> Outcome | None:
         return outcome_of(market, inside)
     centre = box_around(market, inside.price, inside.level, INSIDE_BOX)
     return search(market, goal, seed=problem.seed, deadline=problem.deadline, start=centre)[0]
-
-
-def _member(merged: Merged | None) -> IntArray:
-    return merged.member if merged else np.zeros(0, dtype=np.int64)
