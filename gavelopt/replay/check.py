@@ -27,7 +27,8 @@ def check_replay(replay: Timeline, *, bound_s: float | None = None) -> tuple[Che
     steps        the steps of a job's segments add up to its steps, and no segment makes more than its time allows
     ideal time   no job is done sooner than alone where it runs fastest
     finish       a job is done when its last segment ends
-    conserving   (disciplines) nobody waits while the job at the head of the queue, or any job that may pass it, fits
+    conserving   nobody waits while it fits: at no time under disciplines (where nobody passes, only the head of the queue
+                 counts), at the start of no round under policies
     makespan     for jobs that are all present at time 0: not below ``bound_s``, the optimum of policy "makespan"
 
     Args:
@@ -39,7 +40,7 @@ def check_replay(replay: Timeline, *, bound_s: float | None = None) -> tuple[Che
         checks += [_gangs(replay), _pace(replay)]
     if isinstance(replay, ElasticReplay):
         checks.append(_nodes(replay))
-    if isinstance(replay, Replay) and replay.mode == "events":
+    if isinstance(replay, Replay) and replay.mode != "fluid":
         checks.append(_conserving(replay))
     if bound_s is not None and len(replay.arrival_s) and np.ptp(replay.arrival_s) == 0:
         short = max(0.0, bound_s - replay.makespan_s) / max(1.0, bound_s)
@@ -141,16 +142,19 @@ def _finish(replay: Timeline) -> Check:
 def _conserving(replay: Replay) -> Check:
     """At every event of the log: does a job wait that has arrived, is not done, and fits into what is free?
 
-    Only the first in the queue counts where a discipline lets nobody pass. The residual is the longest such wait in seconds.
+    Only the first in the queue counts where a discipline lets nobody pass. The residual is the longest such wait in seconds;
+    in rounds, where a job that ends leaves its accelerators idle to the end of the round, waits count at starts only.
     """
     log, jobs = replay.log, replay.instance.jobs
     rates, able = runnable(replay.instance)
-    events = np.unique(np.concatenate([log.start_s, log.end_s]))
+    events, starts = np.unique(np.concatenate([log.start_s, log.end_s])), set(log.start_s.tolist())
     worst, who = 0.0, None
     for now, until in itertools.pairwise(events.tolist()):
+        if replay.mode == "rounds" and now not in starts:
+            continue
         open_ = (log.start_s <= now) & (log.end_s > now)
         free = whole_accelerators(replay.instance).astype(np.float64)
-        np.subtract.at(free, log.accelerator[open_], jobs.scale_factor[log.job[open_]])
+        np.subtract.at(free, log.accelerator[open_], log.accelerators_held[open_])
         waits = able & (jobs.arrival_s <= now) & ~(replay.finish_s <= now)
         waits[log.job[open_]] = False
         fits = waits & ((rates > 0) & (jobs.scale_factor[:, None] <= free[None, :])).any(axis=1)

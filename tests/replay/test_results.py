@@ -143,6 +143,9 @@ def test_the_checks_find_what_is_wrong() -> None:
         replay, instance=replay.instance.replace(jobs=go.JobSet(4, steps=[30, 10, 25, 40], scale_factor=[3, 1, 1, 1]))
     )
     assert "gangs whole" in names(too_large)
+    rounds = go.replay(lecture(), "max_min", round_s=10.0)
+    assert not failed(rounds)
+    assert "work conserving" in names(tampered(rounds, start_s=rounds.log.start_s + [3.0, 0, 0, 0, 0]))
     at_once = go.replay(go.Instance.from_arrays(np.ones((2, 1)), [1], steps=[5, 5]), "fcfs")
     assert not failed(at_once, bound_s=10.0)
     assert {check.name for check in failed(at_once, bound_s=11.0)} == {"makespan not below its bound"}
