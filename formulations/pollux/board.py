@@ -17,6 +17,7 @@ import gavelopt as go
 from formulations.pollux.question import IDLE, KEEP, Question
 
 Parts = tuple[int, ...]
+LOWEST = -1e300
 MOST_MOVES = 4  # a waiting job that pushed others out may wait again this often, on average
 
 
@@ -153,7 +154,7 @@ class Slots:
         self.table = []
         for kind in range(len(instance.cluster)):
             rows = np.full((len(instance.jobs), int(instance.gpus_per_node[kind]) + 1), -np.inf)
-            rows[:, 0] = question.idle
+            rows[:, 0] = np.maximum(question.idle, LOWEST)  # a finite loss, so that differences stay numbers
             here = (ways.type == kind) & ~ways.spread
             rows[:, ways.gpus[here]] = question.utility[:, here]
             self.table.append(rows)

@@ -151,9 +151,9 @@ class Breeding:
         states = np.where(self.pinned[None, :, None], self.base, states)
         if self.question.apart:
             across = (states > 0).sum(axis=2) > 1
-            states[((states > 0) & across[:, :, None]).cumsum(axis=1) > 1] = (
-                0  # also what stands there alone, as in the code
-            )
+            first = np.argsort(~self.pinned, kind="stable")  # who may not be moved comes before all others
+            stands = ((states > 0) & across[:, :, None])[:, first].cumsum(axis=1) > 1
+            states[stands[:, np.argsort(first)]] = 0  # also what stands there alone, as in the code
         order = np.argsort(random.random(states.shape), axis=2)
         states = np.take_along_axis(states, order, axis=2)
         states = np.diff(np.minimum(states.cumsum(axis=2), self.most[:, None]), axis=2, prepend=0)

@@ -124,6 +124,14 @@ def test_genetic_respects_every_rule_of_the_cluster() -> None:
     assert (np.asarray(solution.plan)[0] == current[0]).all()
 
 
+def test_genetic_makes_room_for_jobs_that_stay() -> None:
+    """Two distributed jobs share both nodes; the second of them may not be moved, so the first must give way."""
+    instance = sample(3, 2, seed=0, preemptible=[True, False, True]).replace(current=[[2, 2], [1, 1], [0, 0]])
+    solution = go.solve(instance, "pollux_fitness", method="genetic", population=20, generations=5)
+    assert solution.status in ("optimal", "bounded"), solution.message
+    assert np.asarray(solution.plan)[1].tolist() == [1, 1]
+
+
 def test_isolated_gives_equal_shares() -> None:
     solution = go.solve(sample(8, 8, seed=0), "pollux_fitness", method="isolated")
     assert np.asarray(solution.plan).sum(axis=1).tolist() == [4] * 8
