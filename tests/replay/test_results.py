@@ -145,7 +145,7 @@ def test_the_checks_find_what_is_wrong() -> None:
     assert "gangs whole" in names(too_large)
     rounds = go.replay(lecture(), "max_min", round_s=10.0)
     assert not failed(rounds)
-    assert "work conserving" in names(tampered(rounds, start_s=rounds.log.start_s + [3.0, 0, 0, 0, 0]))
+    assert "work conserving" in names(tampered(rounds, start_s=rounds.log.start_s + np.array([3.0, 0, 0, 0, 0])))
     at_once = go.replay(go.Instance.from_arrays(np.ones((2, 1)), [1], steps=[5, 5]), "fcfs")
     assert not failed(at_once, bound_s=10.0)
     assert {check.name for check in failed(at_once, bound_s=11.0)} == {"makespan not below its bound"}
