@@ -59,8 +59,16 @@ def quality_view(found: Sequence[Row]) -> RenderableType:
         parts.append(
             Text(f"{words.count(len(alone), 'question')} more to the exact method alone: {solved} proved optimal")
         )
-    failed = [f"{row.question} by {row.method}: {reason}" for row in found for reason in row.reasons]
-    return Group(*parts, *(Text(words.prose(line), style="yellow") for line in failed))
+    return Group(*parts, *(Text(words.prose(line), style="yellow") for line in unanswered(found)))
+
+
+def unanswered(found: Sequence[Row]) -> list[str]:
+    """One line for each question and kind of reason that left methods without an answer."""
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for row in found:
+        for first in dict.fromkeys(reason.splitlines()[0] for reason in row.reasons):
+            lacking.setdefault((row.question, first), []).append(row.method)
+    return [f"{question} by {', '.join(methods)}: {reason}" for (question, reason), methods in lacking.items()]
 
 
 def by_question(found: Sequence[Row]) -> tuple[list[tuple[tuple[str, str], list[Row]]], list[Row]]:
