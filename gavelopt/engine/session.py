@@ -130,6 +130,12 @@ class Session:
         """
         if max_moves is not None and not max_moves >= 0:
             raise InputError("max_moves out of range", seen=max_moves, rule="a number >= 0, or None for no limit")
+        if max_moves is not None and not self.policy.generic:
+            raise InputError(
+                "max_moves needs a policy with an objective",
+                seen=self.policy.name,
+                rule="an allocation on the way to that of a rule, or to levels, is neither",
+            )
         moves = None if max_moves is None or self._last is None else Moves(self._held.copy(), max_moves)
         warm = None if self._last is None else self._last.multipliers
         self._last = solve(self.instance(), self.policy, warm=warm, moves=moves, **{**self.options, **arguments})

@@ -120,6 +120,8 @@ def test_no_moves_keep_the_allocation() -> None:
     assert second.gap > 0.5
     with pytest.raises(go.InputError, match="max_moves"):
         session.solve(max_moves=-1)
+    with pytest.raises(go.InputError, match="objective"):
+        go.Session(start(3), "water_filling").solve(max_moves=1.0)
 
 
 def test_order_of_jobs_does_not_matter_and_columns_follow_their_job() -> None:
