@@ -220,8 +220,8 @@ def _power(question: str) -> float:
 
 
 def _panels(count: int) -> tuple[Any, list[Any]]:
-    """A figure of panels, two a row; those left over are hidden."""
-    columns = min(count, 2)
+    """A figure of panels, two a row (three in one); those left over are hidden."""
+    columns = count if count <= 3 else 2
     lines = -(-count // columns)
     figure = _figure((PANEL[0] * columns, PANEL[1] * lines), interactive=False)
     axes = list(np.atleast_1d(figure.subplots(lines, columns)).ravel())
