@@ -34,6 +34,12 @@ def bench_view(records: Sequence[Record]) -> RenderableType:
     absent = sorted({record["reason"].splitlines()[0] for record in records if record["status"] == "absent"})
     if absent:
         parts.append(Text(f"{words.count(len(absent), 'data file')} absent: left out", style="yellow"))
+    spent = sum(record.get("wall_s", 0.0) for record in records)
+    parts.append(
+        Text(
+            f"{words.count(len(records), 'run')}, {spent / words.MINUTE_S:.3g} minutes of their processes", style="dim"
+        )
+    )
     return Group(*parts)
 
 
