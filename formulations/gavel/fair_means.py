@@ -14,9 +14,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import gavelopt as go
 from formulations.gavel.normalize import CHOICES, reference_rate
 
+LOWEST = -100.0  # powers of rates further apart than this leave the range of floating-point numbers
 
 @dataclass(frozen=True)
 class ProportionalFairness(go.Policy):
@@ -45,9 +48,12 @@ class PowerMean(go.Policy):
     normalize: str | None = "proportional"
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.p, (int, float)) and self.p <= 1):
+        number = isinstance(self.p, (int, float)) and not isinstance(self.p, bool)
+        if not number or not (LOWEST <= self.p <= 1 or self.p == -np.inf):
             raise go.InputError(
-                "option 'p' of policy 'power_mean' out of range", seen=repr(self.p), rule="a number <= 1, or -inf"
+                "option 'p' of policy 'power_mean' out of range",
+                seen=repr(self.p),
+                rule=f"a number from {LOWEST:g} to 1, or -inf (max-min, which lower ones come close to)",
             )
         go.choice(self.name, "normalize", self.normalize, CHOICES)
 

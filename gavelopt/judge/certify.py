@@ -103,7 +103,8 @@ def majorant(utility: Utility, given: Multipliers, ceiling: FloatArray) -> tuple
         return None
     if utility.p > 0:  # a job that can run nowhere adds w 0^p = 0 to every power sum
         on = on & (ceiling > 0)
-    rate = np.where(on, np.clip(given.at, 1e-15 * ceiling, ceiling), 0.0)
+    least = 1e-300 if utility.p > 0 else 1e-15  # next to p = 1 who loses has next to nothing
+    rate = np.where(on, np.clip(given.at, least * ceiling, ceiling), 0.0)
     return _tangent(utility, rate, on)
 
 

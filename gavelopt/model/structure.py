@@ -13,7 +13,7 @@ import numpy as np
 
 from gavelopt.errors import GavelOptError
 from gavelopt.model.arrays import BoolArray, FloatArray
-from gavelopt.model.utility import Utility
+from gavelopt.model.utility import Utility, settled
 from gavelopt.model.view import View
 
 
@@ -138,7 +138,8 @@ class StructuralView(View):
             raise Unstructured(f"a power mean with p = {p:g} > 1 is not concave")
         share = np.ones_like(term.slope) if weights is None else weights
         mean = share / (share.sum() or 1.0)
-        return Objective(float(p), term.slope, term.offset, mean, report="exp" if p == 0 else "same")
+        meant = settled(p)
+        return Objective(meant, term.slope, term.offset, mean, report="exp" if meant == 0 else "same")
 
 
 def _times(term: TimeTerm, p: float) -> Objective:

@@ -18,6 +18,8 @@ import numpy as np
 
 from gavelopt.model.arrays import BoolArray, FloatArray
 
+NEAR_ZERO = 1e-6  # a power mean with p nearer to 0 is taken as the geometric mean: powers lose their digits there
+
 Report = Literal["same", "reciprocal", "exp"]
 
 
@@ -99,6 +101,14 @@ def power_sum(u: FloatArray, w: FloatArray, p: float) -> float:
         return float(np.dot(w, logs)) if u.size else 0.0
     if not u.size or (p < 0 and bool((u <= 0).any())):
         return 0.0
-    powers = p * logs + np.log(w)
+    spread = p * logs
+    if float(np.abs(spread).max()) < 0.1:  # near p = 0 the powers are all close to 1: what they lack counts
+        return float(np.exp((np.log(w.sum()) + np.log1p(np.dot(w / w.sum(), np.expm1(spread)))) / p))
+    powers = spread + np.log(w)
     top = powers.max()
     return 0.0 if top == -np.inf else float(np.exp((top + np.log(np.exp(powers - top).sum())) / p))
+
+
+def settled(p: float) -> float:
+    """The p that is meant: 0 for what is too near to it."""
+    return 0.0 if abs(p) < NEAR_ZERO else float(p)

@@ -18,7 +18,7 @@ from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.instance import Instance
 from gavelopt.model.references import best_rate, equal_share_rate, isolated_rate
 from gavelopt.model.space import AllocationSpace
-from gavelopt.model.utility import power_sum
+from gavelopt.model.utility import power_sum, settled
 
 
 class View(ABC):
@@ -109,7 +109,7 @@ class View(ABC):
 
     @abstractmethod
     def power_mean(self, values: Any, p: float, weights: FloatArray | None = None) -> Any:
-        """Weighted power mean: p = 1 the mean, 0 the geometric mean, -inf the minimum."""
+        """Weighted power mean: p = 1 the mean, 0 (and |p| < 1e-6) the geometric mean, -inf the minimum."""
 
 
 class Rates(np.ndarray[tuple[int, ...], np.dtype[np.float64]]):
@@ -155,8 +155,8 @@ class NumericView(View):
         if not len(values):
             return 0.0
         share = np.ones(len(values)) if weights is None else weights
-        mean = power_sum(values, share / (share.sum() or 1.0), p)
-        return float(np.exp(mean)) if p == 0 else mean
+        mean = power_sum(values, share / (share.sum() or 1.0), settled(p))
+        return float(np.exp(mean)) if settled(p) == 0 else mean
 
 
 def known_costs(instance: Instance) -> FloatArray:

@@ -20,7 +20,7 @@ from gavelopt.engine.problem import Infeasible, OutOfTime
 from gavelopt.errors import SolverError
 from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.space import AllocationSpace
-from gavelopt.model.utility import Utility
+from gavelopt.model.utility import Utility, settled
 from gavelopt.model.view import View
 
 SOLVERS = ("clarabel", "glop", "pdlp", "scs", "highs")
@@ -32,6 +32,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "highs": {},
 }
 TIME_OPTION = {"clarabel": "time_limit", "scs": "time_limit_secs", "pdlp": "time_limit_sec", "glop": "time_limit_sec"}
+NEAR_LOGARITHM = 1e-2  # powers with p nearer to 0 differ by less than a solver can see: it is given logarithms
 EXPONENTS = 10**6  # denominator to which the weights of a geometric mean are rounded: cvxpy builds it from square roots
 
 
@@ -100,16 +101,17 @@ def solve_power(
     capacity = sparse.diags_array(1.0 / count) @ use[:, columns] @ scaled @ x <= space.capacity / count
     time = sparse.diags_array(1.0 / budget) @ member[:, columns] @ scaled @ x <= space.time / budget
     factor = _factors(utility, about)[on]
-    problem = cp.Problem(_objective(cp, utility.p, factor, q), [rates, capacity, time])
+    p = 0.0 if abs(utility.p) < NEAR_LOGARITHM else utility.p  # weights at ``about`` make up for the difference
+    problem = cp.Problem(_objective(cp, p, factor, q), [rates, capacity, time])
     run(problem, solver, seconds)
     if x.value is None:
         raise SolverError(f"cvxpy with {solver} ended with {problem.status!r} and no solution")
     full, worth, at = np.zeros(space.size), np.zeros(len(space.jobs)), np.zeros(len(space.jobs))
     full[columns] = np.maximum(x.value, 0.0) * unit
-    slope = factor * (abs(utility.p) or 1.0)
-    worth[on] = slope * about[on] ** -utility.p
+    slope = factor * (abs(p) or 1.0)
+    worth[on] = slope * np.exp(-utility.p * np.log(about[on]))
     marginal = np.maximum(np.abs(_dual(rates, len(slope))), np.finfo(float).tiny)
-    at[on] = about[on] * (marginal / slope) ** (1.0 / (utility.p - 1.0))
+    at[on] = about[on] * (marginal / slope) ** (1.0 / (p - 1.0))
     hours = np.maximum(_dual(time, len(space.jobs)), 0.0) / budget
     return full, np.maximum(_dual(capacity, len(space.capacity)), 0.0) / count, hours, worth, at
 
@@ -173,7 +175,7 @@ class SymbolicView(View):
         share = np.ones(inner.shape[0]) if weights is None else weights
         if p == -np.inf:
             return self.cp.min(inner)
-        if p == 0:
+        if settled(p) == 0:
             return self.cp.geo_mean(inner, list(share), max_denom=EXPONENTS)
         if p == 1:  # not by pnorm, which calls it convex
             return (share / share.sum()) @ inner
