@@ -30,6 +30,7 @@ from typing import Any
 
 import gavelopt as go
 
+AFFORDABLE = 150  # sessions that "auto" packs exactly; beyond, gaps are closed by luck and not by waiting
 VARIANTS = ("unsplit", "split", "online")
 
 
@@ -43,13 +44,25 @@ def late(target: str) -> Callable[..., Any]:
     return run
 
 
-METHODS = (
+def affordable(instance: Any) -> bool:
+    """Whether a proof is a matter of seconds, or of a minute at most."""
+    return int((instance.sessions.rate_urps > 0).sum()) <= AFFORDABLE
+
+
+def never(instance: Any) -> bool:
+    """For methods that are taken only when asked for."""
+    return False
+
+
+METHODS = (  # the first is what "auto" takes where exact is not affordable
+    go.Method("knapsack", late("knapsack:knapsack"), "heuristic", "repeatedly the fullest GPU over all cycles"),
     go.Method(
         "exact",
         late("exact:exact"),
         "exact",
         "column generation over duty cycles, then branch-and-price",
         ("search_seconds",),
+        affordable,
     ),
     go.Method("greedy", late("greedy:greedy"), "heuristic", "the paper's best-fit decreasing", ("batch_rule",)),
     go.Method(
@@ -59,17 +72,32 @@ METHODS = (
         "the repository's batch rule and online order",
         ("profile_multiplier", "network_ms"),
     ),
-    go.Method("knapsack", late("knapsack:knapsack"), "heuristic", "repeatedly the fullest GPU over all cycles"),
     go.Method(
         "batch_oblivious", late("oblivious:batch_oblivious"), "heuristic", "no sharing: GPUs in whole per session"
     ),
     go.Method(
-        "replan", late("replan:replan"), "exact", "fewest GPUs, then fewest moves from a plan in use", ("previous",)
+        "replan",
+        late("replan:replan"),
+        "exact",
+        "fewest GPUs, then fewest moves from a plan in use",
+        ("previous",),
+        never,
     ),
     go.Method(
-        "cpsat", late("compact_cpsat:cpsat"), "exact", "one compact model for CP-SAT, a cross-check", ("workers",)
+        "cpsat",
+        late("compact_cpsat:cpsat"),
+        "exact",
+        "one compact model for CP-SAT, a cross-check",
+        ("workers",),
+        never,
     ),
-    go.Method("milp", late("compact_milp:milp"), "exact", "one compact model for HiGHS, a cross-check of unsplit"),
+    go.Method(
+        "milp",
+        late("compact_milp:milp"),
+        "exact",
+        "one compact model for HiGHS, a cross-check of unsplit",
+        affordable=never,
+    ),
 )
 METHODS_OF = {
     "split": ("exact", "greedy", "greedy_repository", "knapsack", "batch_oblivious", "cpsat"),

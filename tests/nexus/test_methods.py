@@ -230,6 +230,14 @@ def test_a_multiplier_makes_the_repository_careful() -> None:
     assert go.solve(instance, online, profile_multiplier=1.15).value > go.solve(instance, online).value
 
 
+def test_auto_is_exact_as_far_as_that_is_affordable() -> None:
+    assert go.solve(random_instance(20, "low"), "squishy").method == "exact"
+    assert go.solve(random_instance(20, "low"), Squishy(variant="split"), time_limit=1).method == "exact"
+    assert go.solve(abc([64, 32, 32]), Squishy(variant="online")).method == "greedy_repository"
+    large = go.solve(random_instance(200, "low"), "squishy")
+    assert (large.method, large.bound_kind) == ("knapsack", "proved")
+
+
 def test_nothing_to_serve() -> None:
     for variant in ("unsplit", "split", "online"):
         solution = go.solve(abc([0, 0, 0]), Squishy(variant=variant))
