@@ -6,6 +6,7 @@ time in which a compiled loop on the same threads reads the J x R float64 table 
 
     engine    method ``fast`` on a prepared problem: from arrays to an allocation in compact form and its proof
     call      the whole of go.solve: reading the policy, merging, engine, matrix, judging, prices
+    kinds     with --kinds of at most 300: merging by row number and one program, in compact form
     rivals    the same normal form, unmerged, given to each solver by ``exact``; cvxpy: its own vectorised model to Clarabel;
               pop: 8 random parts, solved exactly one after the other
 
@@ -140,7 +141,7 @@ def ours(case: dict[str, Any]) -> dict[str, Any]:
     record.update(call_s=call, call_cpu_s=call_cpu, status=solution.status, gap=solution.gap, value=solution.value,
                   bound=solution.bound, detail=solution.attempts[-1].detail)  # fmt: skip
     if case.get("kinds") and case["kinds"] <= HANDFUL:
-        return record
+        return {**record, "to_gap": few_kinds(problem_at(1e-6), case["repeat"])}
     to_gap: dict[str, Any] = {}
     for tolerance in TOLERANCES:
         problem = problem_at(tolerance)
@@ -158,6 +159,25 @@ def ours(case: dict[str, Any]) -> dict[str, Any]:
     call_peak = peak_over(lambda: go.solve(instance, policy, method="fast", threads=threads))
     record["call_memory_x"] = (call_peak + table.nbytes) / table.nbytes
     return record
+
+
+def few_kinds(problem: Any, repeat: int) -> dict[str, Any]:
+    """Seconds from a table by kind to the optimum of the classes and its proof, before it is written out job by job."""
+    from gavelopt.engine.aggregate import merge
+    from gavelopt.engine.exact import solve_classes, task_of
+    from gavelopt.engine.grading import grade
+    from gavelopt.engine.problem import Answer
+
+    def compact() -> Any:
+        merged = merge(problem.space, problem.utility, row=problem.row)
+        return merged, solve_classes(task_of(problem, problem.utility), merged)
+
+    compact()
+    runs = [_timed(compact) for _ in range(repeat)]
+    merged, found = runs[-1][2]
+    gap = grade(problem, Answer(merged.expand(found.x), merged.expand_multipliers(found.multipliers))).gap
+    best = {"seconds": min(each[0] for each in runs), "cpu_s": min(each[1] for each in runs), "gap": gap}
+    return {"1e-06": best}
 
 
 def rival(case: dict[str, Any]) -> dict[str, Any]:
@@ -245,7 +265,7 @@ def _asked(name: str, policy: str, jobs: int) -> bool:
 def our_table(records: list[dict[str, Any]]) -> Table:
     """Our runs."""
     shown = Table(title="method fast: milliseconds and streaming passes to a certified gap")
-    for column in ("policy", "jobs", "types", "stream ms", *(f"to {t:g}" for t in TOLERANCES), "cpu to 1e-06", "gap",
+    for column in ("policy", "jobs", "types", "threads", "stream ms", *(f"to {t:g}" for t in TOLERANCES), "cpu to 1e-06", "gap",
                    "call ms", "memory"):  # fmt: skip
         shown.add_column(column, justify="left" if column == "policy" else "right")
     for each in records:
@@ -254,7 +274,7 @@ def our_table(records: list[dict[str, Any]]) -> Table:
         stream, reached = each["stream_s"], each.get("to_gap", {})
         last = reached.get("1e-06", {})
         shown.add_row(
-            each["policy"], f"{each['jobs']:.0e}", str(each["types"]), f"{1e3 * stream:.2f}",
+            each["policy"], f"{each['jobs']:.0e}", str(each["types"]), str(each["threads"]), f"{1e3 * stream:.2f}",
             *(_to_gap(reached, tolerance, stream) for tolerance in TOLERANCES),
             f"{1e3 * last['cpu_s']:.0f} ({last['cpu_s'] / stream:.0f})" if last else "-",
             f"{last['gap']:.0e}" if last else f"{each['gap']:.0e}",
@@ -360,6 +380,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--limit", type=float, default=120.0, help="seconds for each rival")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--show", type=Path, nargs="+", help="no runs: tables and plot of these records")
     parser.add_argument("--quick", action="store_true", help="1e3 and 1e4 jobs, 4 types, all rivals for 20 seconds")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -368,19 +389,29 @@ def parsed() -> argparse.Namespace:
     return arguments
 
 
-def main() -> int:
+def recorded(arguments: argparse.Namespace, path: Path) -> list[dict[str, Any]]:
+    """Run everything that is asked for, a line in ``path`` as each ends."""
     from gavelopt.bench.machine import machine
 
-    arguments, console = parsed(), Console()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    now = datetime.datetime.now(tz=datetime.UTC).replace(microsecond=0)
-    path = arguments.out / f"scaling-{now:%Y-%m-%d-%H%M}.jsonl"
-    records: list[dict[str, Any]] = []
-    todo = cases(arguments)
-    for case in track(todo, "solving", console=Console(stderr=True), disable=not sys.stderr.isatty()):
-        records.append({**in_a_process(case), "date": now.isoformat(), "machine": machine()})
-        with path.open("a") as file:
+    stamp = {"date": datetime.datetime.now(tz=datetime.UTC).replace(microsecond=0).isoformat(), "machine": machine()}
+    records = []
+    for case in track(cases(arguments), "solving", console=Console(stderr=True), disable=not sys.stderr.isatty()):
+        records.append({**in_a_process(case), **stamp})
+        with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(records[-1]) + "\n")
+    return records
+
+
+def main() -> int:
+    arguments, console = parsed(), Console()
+    if arguments.show:
+        path = arguments.show[0]
+        lines = [line for each in arguments.show for line in each.read_text(encoding="utf-8").splitlines()]
+        records = [json.loads(line) for line in lines]
+    else:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        path = arguments.out / f"scaling-{datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d-%H%M}.jsonl"
+        records = recorded(arguments, path)
     console.print(our_table(records))
     if any(each["method"] != "fast" for each in records):
         console.print(rival_table(records))

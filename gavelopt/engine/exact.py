@@ -10,7 +10,7 @@ import numpy as np
 
 from gavelopt.engine.aggregate import Merged, merge
 from gavelopt.engine.backends import convex
-from gavelopt.engine.forms import Task, solve_form
+from gavelopt.engine.forms import Found, Task, solve_form
 from gavelopt.engine.linear import tidy
 from gavelopt.engine.needs import exact_shared
 from gavelopt.engine.problem import Answer, Problem
@@ -41,12 +41,17 @@ def task_of(problem: Problem, utility: Utility) -> Task:
 
 def by_program(task: Task, merged: Merged | None, solver: str = "auto") -> Answer:
     """One program over the classes of ``merged``, or over all jobs of a space without shared columns."""
-    found = solve_form(task if merged is None else _smaller(task, merged), solver)
+    found = solve_classes(task, merged, solver)
     notes = [f"solved by {found.how}"]
     if merged is None:
         return Answer(found.x, found.multipliers, notes=tuple(notes))
     notes.append(f"{len(task.space.jobs)} jobs merged into {len(merged.count)} kinds")
     return Answer(merged.expand(found.x), merged.expand_multipliers(found.multipliers), notes=tuple(notes))
+
+
+def solve_classes(task: Task, merged: Merged | None, solver: str = "auto") -> Found:
+    """The answer in its compact form: x and multipliers of the classes (of the jobs, where nothing is merged)."""
+    return solve_form(task if merged is None else _smaller(task, merged), solver)
 
 
 def _merged(task: Task, row: IntArray | None) -> Merged | None:
