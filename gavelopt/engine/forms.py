@@ -70,9 +70,16 @@ def _linear(task: Task, solver: str) -> Found:
     program = linear_program(task.space, task.form, task.floors, task.measured)
     if not len(program.columns):
         return _nothing(task)
-    chosen = _solver_for(program) if solver == "auto" else solver
-    found = _solve_linear(task, program, chosen)
-    if solver == "auto" and chosen == "clarabel" and not _proved(task, found):
+    if solver != "auto":
+        return _solve_linear(task, program, solver)
+    chosen = _solver_for(program)
+    try:
+        found = _solve_linear(task, program, chosen)
+    except SolverError:  # numbers too far apart for this one: another may cope, and its answer is judged as any
+        other = "highs-ipm" if chosen == "clarabel" else "clarabel"
+        found = _solve_linear(task, program, other)
+        return replace(found, how=f"{found.how} after {chosen} gave up")
+    if chosen == "clarabel" and not _proved(task, found):
         found = _solve_linear(task, program, "highs-ipm")
     return found
 

@@ -23,6 +23,8 @@ from gavelopt.model.space import AllocationSpace, Sparse
 from gavelopt.model.utility import Utility
 
 SMALLEST_FLOOR = 1e-6  # part of a job's ceiling
+FLOOR_MARGIN = 2e-9  # of such a floor's unit: twice a solver's tolerance, which would be much of the floor
+LARGEST_GAIN = 1e12  # utility of all time, in units of what is needed; beyond it a job needs next to no time anyway
 SMALLEST_UNIT = 1e-6  # part of the value at a job's ceiling without its offset
 
 
@@ -100,7 +102,8 @@ def linear_program(
         cost = np.asarray(rate.T @ (utility.weight * utility.slope / unit))
     else:  # slope R x - unit z >= -offset, with z in units of ``unit``; jobs that can reach nothing are the caller's
         on = np.flatnonzero(utility.active & (space.ceiling > 0))
-        parts.append(_scaled_rows(rate, utility.slope / unit, on))
+        needed = np.maximum(1.0, -utility.offset[on] / unit)
+        parts.append(_capped(_scaled_rows(rate, utility.slope / unit, on), LARGEST_GAIN * needed))
         lower.append(-utility.offset[on] / unit)
         upper.append(np.full(len(on), np.inf))
         blocks["epigraph"] = slice(row, row + len(on))
@@ -111,7 +114,8 @@ def linear_program(
         size = np.maximum(floor, SMALLEST_FLOOR * (measured or space).ceiling)
         floor_size = np.where(size > 0, size, 1.0)
         parts.append(_scaled_rows(real[:, columns], 1.0 / floor_size, np.arange(jobs)))
-        lower.append(np.where(floor > 0, floor / floor_size, -np.inf))
+        margin = np.where(floor < size, FLOOR_MARGIN, 0.0)
+        lower.append(np.where(floor > 0, floor / floor_size + margin, -np.inf))
         upper.append(np.full(jobs, np.inf))
         blocks["floor"] = slice(row, row + jobs)
     matrix = sparse.vstack(parts, format="csc")
@@ -132,6 +136,12 @@ def _serves(rate: Sparse) -> BoolArray:
 
 def _scaled_rows(matrix: Sparse, factor: FloatArray, rows: IntArray) -> Sparse:
     return sparse.csr_array(sparse.diags_array(factor) @ matrix)[rows]
+
+
+def _capped(rows: Sparse, most: FloatArray) -> Sparse:
+    """The rows with no entry above that of ``most`` (rows,): whoever gains less than the truth is promised too little."""
+    rows.data = np.minimum(rows.data, np.repeat(most, np.diff(rows.indptr)))
+    return rows
 
 
 def tidy(space: AllocationSpace, x: FloatArray) -> FloatArray:
