@@ -20,7 +20,12 @@ USUAL = {"training": "max_min", "elastic_trace": "pollux_fitness", "placement": 
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        "--scheduler", "-s", metavar="A,B", help="fcfs, sjf, srtf, las, ... or a policy; several are compared."
+        "--scheduler",
+        "--policy",
+        "-s",
+        "-p",
+        metavar="A,B",
+        help="fcfs, srtf, las, ... or a policy; several are compared.",
     ),
 ]
 Mode = Annotated[str | None, typer.Option(metavar="events|rounds|fluid", help="How time passes.")]

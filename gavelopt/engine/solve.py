@@ -54,7 +54,7 @@ def solve(
         InputError: an unknown policy, method or option; data that the policy needs and the instance lacks.
     """
     chosen, left = resolve(policy, options)
-    _check_arguments(instance, chosen, time_limit, tolerance)
+    _check_arguments(instance, chosen, time_limit, tolerance, seed)
     start = time.perf_counter()
     deadline = start + (np.inf if time_limit is None else time_limit)
     problem = Problem(instance, chosen, tolerance, seed, warm, deadline)
@@ -175,7 +175,9 @@ def _why_not(problem: Problem, verdict: Verdict) -> str:
     return verdict.message if found.feasible else f"{verdict.message}\n{found}"
 
 
-def _check_arguments(instance: Instance, policy: Policy, time_limit: float | None, tolerance: float) -> None:
+def _check_arguments(
+    instance: Instance, policy: Policy, time_limit: float | None, tolerance: float, seed: object
+) -> None:
     wanted = getattr(policy, "kind", "training")
     if getattr(instance, "kind", None) != wanted:
         raise InputError(
@@ -184,6 +186,8 @@ def _check_arguments(instance: Instance, policy: Policy, time_limit: float | Non
         )
     if time_limit is not None and not time_limit > 0:
         raise InputError("time_limit out of range", seen=time_limit, rule="seconds > 0, or None")
+    if not (isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0):
+        raise InputError("seed out of range", seen=repr(seed), rule="a whole number >= 0")
     if not 0 < tolerance < 1:
         raise InputError("tolerance out of range", seen=tolerance, rule="between 0 and 1")
 

@@ -74,6 +74,8 @@ def read(
     Raises:
         InputError: anything in the file that is wrong, with its place; a part that is missing, or given twice.
     """
+    if not isinstance(path, (str, Path)):
+        raise InputError("read needs a file name", seen=repr(path), rule="a str or a Path")
     file = Path(path)
     if missing not in MISSING:
         raise UnknownName.among("choice for missing", missing, MISSING)

@@ -202,6 +202,12 @@ def _same_axes(instance: Instance, allocation: Allocation) -> None:
         raise InputError(
             "only allocations of training jobs can be audited", seen=f"an instance of kind {instance.kind!r}"
         )
+    if not isinstance(allocation, Allocation):
+        raise InputError(
+            "an audit needs an Allocation",
+            seen=type(allocation).__name__,
+            fix="go.Allocation.from_frame makes one of a table",
+        )
     for noun, found, expected in (
         ("jobs", allocation.jobs, instance.jobs.names),
         ("accelerators", allocation.accelerators, instance.cluster.accelerators),

@@ -61,7 +61,7 @@ def judge(
         checks.extend(policy.examine(instance, space, x, proof))
     broken = [c for c in checks if not c.passed]
     if broken:
-        words = ", ".join(f"{c.name} by {c.residual:.3g} at {c.worst}" for c in broken)
+        words = ", ".join(f"{c.name} by {c.residual:.3g}" + (f" at {c.worst}" if c.worst else "") for c in broken)
         return Verdict("failed", None, None, None, None, tuple(checks), f"the answer violates {words}")
     rates = space.rate(x)
     value = value_of(policy, instance, space, rates, space.usage(x), proof)

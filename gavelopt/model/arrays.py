@@ -15,6 +15,9 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 
+LARGEST_WHOLE = 2**53  # beyond it floats skip whole numbers
+
+
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
     """The array itself, locked against writing; a view or a foreign array is copied first."""
     if array.flags.writeable and array.base is not None:
@@ -86,13 +89,14 @@ def whole(values: object, length: int, what: str, labels: Sequence[str], *, mini
     """A read-only (length,) vector of whole numbers >= minimum; None gives ``minimum`` everywhere."""
     array = vector(values, length, what, labels, minimum=minimum, default=minimum)
     rounded = np.rint(array)
-    if (rounded != array).any():
-        position = int(np.argmax(rounded != array))
+    bad = (rounded != array) | (rounded > LARGEST_WHOLE)
+    if bad.any():
+        position = int(np.argmax(bad))
         raise InputError(
             f"{what} must be whole",
             where=f"{_noun(labels)} {labels[position]!r}",
             seen=float(array[position]),
-            rule=f"a whole number >= {minimum}",
+            rule=f"a whole number >= {minimum}, at most 2^53",
         )
     return read_only(rounded.astype(np.int64))
 
@@ -102,7 +106,12 @@ def positions(length: int, rows: object) -> IntArray:
     chosen = rows if isinstance(rows, slice) else np.asarray(rows)
     if not isinstance(chosen, slice) and chosen.size == 0:
         return np.zeros(0, dtype=np.int64)
-    return np.arange(length)[chosen]
+    try:
+        return np.arange(length)[chosen]
+    except IndexError as error:
+        raise InputError(
+            "rows out of range", seen=str(error), rule=f"positions in 0..{length - 1}, or a mask"
+        ) from None
 
 
 def _noun(labels: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gavelopt.errors import InputError
+from gavelopt.errors import InputError, UnknownName
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import BoolArray, FloatArray, read_only
 from gavelopt.model.cluster import Cluster
@@ -113,6 +113,10 @@ class Instance:
             jobs, accelerators: names; by default j0, j1, ... and a0, a1, ...
             columns: further columns of JobSet (elapsed_s, deadline_s, ...).
         """
+        known = (*JobSet.COLUMNS, "workload", "entity")
+        for name in columns:
+            if name not in known:
+                raise UnknownName.among("job column", name, known)
         table = np.asarray(rates)
         counts = np.atleast_1d(np.asarray(capacity))
         types = (

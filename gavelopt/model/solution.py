@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gavelopt.errors import InputError
 from gavelopt.labels import Labels
-from gavelopt.model.allocation import Allocation
+from gavelopt.model.allocation import DERIVED, Allocation
 from gavelopt.model.arrays import FloatArray
 from gavelopt.model.constraints import Check
 from gavelopt.model.instance import Instance
@@ -162,6 +163,14 @@ class Solution:
         """One row a job: time on each accelerator type, throughput, share of time. Raises ValueError without an allocation."""
         if self.allocation is None:
             raise ValueError(f"no allocation: {self.status}. {self.message}")
+        for name in self.allocation.accelerators:
+            if name in (*DERIVED, "job"):
+                raise InputError(
+                    "an accelerator has the name of a column of this table",
+                    where=f"accelerator {name!r}",
+                    rule=f"not one of {', '.join((*DERIVED, 'job'))}",
+                    fix="rename it; solution.allocation.matrix has the numbers",
+                )
         frame = self.allocation.to_frame()
         frame["throughput"] = self.allocation.rates
         frame["share"] = self.allocation.shares
