@@ -9,6 +9,7 @@ from gavelopt.engine.what_if import Frontier, WhatIf
 from gavelopt.report import words
 from gavelopt.report.layout import facts, plain, sheet
 
+ROUNDING = 1e-9  # relative change of a value that is none
 MATTERS = 1e-6  # relative change of a job's throughput that counts as one
 
 
@@ -46,7 +47,7 @@ def what_if_view(answer: WhatIf) -> RenderableType:
         )
     if answer.cost_per_hour is not None:
         money = f"{words.number(answer.cost_per_hour)} an hour"
-        if answer.change_per_dollar is not None:
+        if answer.change_per_dollar is not None and _changes(answer):
             money += f": a change of {words.quantity(answer.change_per_dollar, before.unit)} per unit of cost"
         grid.add_row("cost", Text(money))
     if before.allocation is not None and after.allocation is not None:
@@ -57,8 +58,16 @@ def what_if_view(answer: WhatIf) -> RenderableType:
 def _change(answer: WhatIf) -> str:
     assert answer.change is not None
     assert answer.before.value is not None
+    if not _changes(answer):
+        return "none"
     relative = f" ({100 * answer.change / abs(answer.before.value):+.3g} %)" if answer.before.value else ""
     return f"{answer.change:+.6g} {answer.before.unit}".rstrip() + relative
+
+
+def _changes(answer: WhatIf) -> bool:
+    assert answer.change is not None
+    assert answer.before.value is not None
+    return abs(answer.change) > ROUNDING * abs(answer.before.value)
 
 
 def _jobs(answer: WhatIf) -> str:
