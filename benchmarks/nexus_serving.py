@@ -30,7 +30,7 @@ def one_model(alpha: float) -> tuple[go.PackingInstance, go.PackingPlan]:
     """The model of the drop table and its plan."""
     profile = go.BatchProfile.from_ms("m", "gpu", {b: alpha * b + 50 - 25 * alpha for b in range(1, 33)})
     instance = go.PackingInstance(GPU, [profile], go.SessionSet(["s"], model=["m"], rate_rps=[500], slo_ms=[100]))
-    return instance, go.PackingPlan(instance, [go.DutyCycle(0, 50_000, (0,), (25,))])
+    return instance, go.PackingPlan(instance, [go.packing.DutyCycle(0, 50_000, (0,), (25,))])
 
 
 def good_rate(alpha: float, drop: str, arrivals: str, requests: int) -> float:
@@ -45,7 +45,7 @@ def good_rate(alpha: float, drop: str, arrivals: str, requests: int) -> float:
             if arrivals == "uniform"
             else go.serving.poisson_arrivals(rate, duration, 0)
         )
-        fine = go.serve_packing(instance, plan, {"s": times}, drop=drop).attainment >= 1 - BAD
+        fine = go.packing.serve_packing(instance, plan, {"s": times}, drop=drop).attainment >= 1 - BAD
         low, high = (rate, high) if fine else (low, rate)
     return low
 
@@ -80,7 +80,7 @@ def contents(duration: float = 60.0) -> Table:
         if plan is None:
             table.add_row(name, f"{careful:.2f}", "no plan keeps the objectives", "", "", "")
             continue
-        report = go.serve_packing(instance, plan, arrivals, content=content, batch_of="heaviest")
+        report = go.packing.serve_packing(instance, plan, arrivals, content=content, batch_of="heaviest")
         count = len(report.session)
         parts = (report.attainment, report.late / count, report.dropped / count)
         table.add_row(name, f"{careful:.2f}", str(plan.gpus), *(f"{100 * part:.2f}" for part in parts))
@@ -100,7 +100,7 @@ def processors() -> Table:
         ("GPU waits, 4 cores", False, 4),
         ("GPU waits, 1 core", False, 1),
     ):
-        report = go.serve_packing(instance, plan, arrivals, overlap=overlap, cpu_cores=cores)
+        report = go.packing.serve_packing(instance, plan, arrivals, overlap=overlap, cpu_cores=cores)
         table.add_row(name, f"{100 * report.attainment:.2f}")
     return table
 
@@ -113,7 +113,7 @@ def speed(requests: int) -> str:
     sessions = zip(instance.sessions.names, instance.sessions.rate_rps, strict=True)
     arrivals = {name: go.serving.poisson_arrivals(rate, duration, seed=k) for k, (name, rate) in enumerate(sessions)}
     began = time.perf_counter()
-    report = go.serve_packing(instance, plan, arrivals)
+    report = go.packing.serve_packing(instance, plan, arrivals)
     took = time.perf_counter() - began
     count = len(report.session)
     return f"{count:,} requests on {plan.gpus} GPUs in {took:.2f} s: {count / took / 1e6:.1f} million a second"

@@ -31,6 +31,8 @@ VARIES = [  # differs from run to run, or in the last digits from machine to mac
     (re.compile(r"gap \d\S*"), "gap"),
     (re.compile(r"\d[\d.e-]* (?:s|ms|min)$", re.M), "seconds"),
     (re.compile(r" +\d\S*( %)?  +seconds$", re.M), "  gap  seconds"),
+    (re.compile(r" +"), " "),  # columns are as wide as what varies
+    (re.compile(r"─+"), "─"),
 ]
 
 

@@ -8,7 +8,7 @@ Importing gavelopt loads no solver; each is loaded when a method first calls it.
 
 from __future__ import annotations
 
-from gavelopt import examples, serving
+from gavelopt import elastic, examples, packing, serving
 from gavelopt.engine.compare import Comparison, compare
 from gavelopt.engine.diagnose import Diagnosis, diagnose
 from gavelopt.engine.explain import Explanation
@@ -24,26 +24,22 @@ from gavelopt.io.allocations import read_allocation
 from gavelopt.io.batch_profiles import read_batch_profiles
 from gavelopt.io.read import read
 from gavelopt.io.request_traces import read_requests
-from gavelopt.judge import elastic_bounds
 from gavelopt.judge.audit import Audit, audit
 from gavelopt.judge.certify import Multipliers, upper_bound
 from gavelopt.judge.levels import SATURATED, could_rise
-from gavelopt.judge.packing import check_packing
-from gavelopt.judge.packing_bounds import PatternPrices, occupancy, packing_bounds
-from gavelopt.judge.packing_visits import VisitPrices, duty_intervals, interval_batches, visits_needed
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.constraints import Check, RateFloor
-from gavelopt.model.elastic import ElasticInstance, in_configuration
+from gavelopt.model.elastic import ElasticInstance
 from gavelopt.model.elastic_jobs import ElasticJobs
 from gavelopt.model.elastic_trace import ElasticTrace, TrainingCurve
 from gavelopt.model.instance import Entity, Instance
 from gavelopt.model.jobs import JobSet
-from gavelopt.model.latency import BatchProfile, LatencyCurve
+from gavelopt.model.latency import BatchProfile
 from gavelopt.model.packing import GpuType, PackingInstance, PrefixGroup, SessionSet
-from gavelopt.model.packing_plan import DutyCycle, PackingPlan, Saturation, saturate
+from gavelopt.model.packing_plan import PackingPlan
 from gavelopt.model.placement import (
     DeviceGroup,
     Placement,
@@ -64,14 +60,12 @@ from gavelopt.model.serving import (
 )
 from gavelopt.model.solution import Prices, Solution
 from gavelopt.model.space import AllocationSpace
-from gavelopt.model.speedups import Speedups, box_cox, mean_of
-from gavelopt.model.split_plan import SplitPlan, StageChoice
+from gavelopt.model.split_plan import SplitPlan
 from gavelopt.model.throughput import PairTable, ThroughputTable
 from gavelopt.model.utility import Utility
 from gavelopt.model.view import NumericView, View, known_costs
 from gavelopt.replay.check import check_replay
 from gavelopt.replay.discipline import Discipline
-from gavelopt.replay.duty_cycles import PackingReport, serve_packing
 from gavelopt.replay.elastic import ElasticReplay
 from gavelopt.replay.request_trace import RequestTrace
 from gavelopt.replay.result import Replay
@@ -97,7 +91,6 @@ __all__ = [
     "DeviceGroup",
     "Diagnosis",
     "Discipline",
-    "DutyCycle",
     "ElasticInstance",
     "ElasticJobs",
     "ElasticReplay",
@@ -114,7 +107,6 @@ __all__ = [
     "IntArray",
     "JobSet",
     "Labels",
-    "LatencyCurve",
     "Method",
     "Multipliers",
     "NumericView",
@@ -122,9 +114,7 @@ __all__ = [
     "Overheads",
     "PackingInstance",
     "PackingPlan",
-    "PackingReport",
     "PairTable",
-    "PatternPrices",
     "Placement",
     "PlacementInstance",
     "PlacementSchedule",
@@ -136,7 +126,6 @@ __all__ = [
     "RateFloor",
     "Replay",
     "RequestTrace",
-    "Saturation",
     "ServedModels",
     "ServingProfile",
     "ServingProfiles",
@@ -144,10 +133,8 @@ __all__ = [
     "SessionSet",
     "Solution",
     "SolverError",
-    "Speedups",
     "SplitPlan",
     "Stage",
-    "StageChoice",
     "Task",
     "ThroughputProfiles",
     "ThroughputTable",
@@ -156,31 +143,23 @@ __all__ = [
     "UnknownName",
     "Utility",
     "View",
-    "VisitPrices",
     "WhatIf",
     "Workload",
     "__version__",
     "audit",
-    "box_cox",
-    "check_packing",
     "check_replay",
     "choice",
     "compare",
     "could_rise",
     "diagnose",
-    "duty_intervals",
-    "elastic_bounds",
+    "elastic",
     "equal_share_rate",
     "examples",
     "fill_levels",
     "frontier",
-    "in_configuration",
-    "interval_batches",
     "isolated_share",
     "known_costs",
-    "mean_of",
-    "occupancy",
-    "packing_bounds",
+    "packing",
     "policies",
     "proportional_share",
     "read",
@@ -188,13 +167,10 @@ __all__ = [
     "read_batch_profiles",
     "read_requests",
     "replay",
-    "saturate",
-    "serve_packing",
     "serving",
     "solve",
     "solve_form",
     "sweep",
     "upper_bound",
-    "visits_needed",
     "what_if",
 ]

@@ -63,7 +63,13 @@ def modern(jobs: int = 12, cluster: ClusterSource = "h200:2,h100:4,l40s:4", seed
 
 
 def crowd(
-    jobs: int = 10_000, types: int = 4, load: float = 3.0, kinds: int | None = None, seed: int = 0, *, named: bool = False
+    jobs: int = 10_000,
+    types: int = 4,
+    load: float = 3.0,
+    kinds: int | None = None,
+    seed: int = 0,
+    *,
+    named: bool = False,
 ) -> Instance:
     """Very many jobs on invented types, as large as one likes: no two rows alike, or drawn from ``kinds`` rows.
 

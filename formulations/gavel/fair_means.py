@@ -21,6 +21,7 @@ from formulations.gavel.normalize import CHOICES, reference_rate
 
 LOWEST = -100.0  # powers of rates further apart than this leave the range of floating-point numbers
 
+
 @dataclass(frozen=True)
 class ProportionalFairness(go.Policy):
     """Maximise the weighted sum of log throughputs (Nash welfare); a job that can run nowhere makes it infeasible."""

@@ -132,5 +132,5 @@ def by_occupancy(residuals: Residuals) -> list[int]:
     """Members by falling occupancy bound: the order that breaks the symmetry between GPUs."""
     rate = np.zeros(len(residuals.instance.sessions), dtype=np.int64)
     rate[residuals.members] = residuals.rate
-    phi = go.occupancy(residuals.instance, residuals.price, rate)[residuals.members]
+    phi = go.packing.occupancy(residuals.instance, residuals.price, rate)[residuals.members]
     return [int(k) for k in np.argsort(-phi, kind="stable")]

@@ -11,7 +11,7 @@ from formulations.nexus.stages import Options, every_query, slo_us
 def even_split(problem: go.Problem) -> go.Answer:
     """Equal parts. Raises Infeasible where a stage does not fit into its part."""
 
-    def solve(query: go.Query, options: list[Options]) -> list[go.StageChoice]:
+    def solve(query: go.Query, options: list[Options]) -> list[go.packing.StageChoice]:
         part = slo_us(query) // int(query.depth.max())
         chosen = []
         for stage, own in zip(query.stages, options, strict=True):

@@ -97,7 +97,7 @@ def exact(problem: go.Problem, search_seconds: float = 45.0) -> go.Answer:
     )
 
 
-def packed(residuals: Residuals, deadline: float, root_only: bool = False) -> tuple[Search, go.PatternPrices]:
+def packed(residuals: Residuals, deadline: float, root_only: bool = False) -> tuple[Search, go.packing.PatternPrices]:
     """The best packing of the residuals by steps 1 to 5, and the prices that prove the bound of step 2.
 
     root_only: steps 1 and 2, and these even where the heuristics are proved optimal: for the prices.
@@ -105,7 +105,7 @@ def packed(residuals: Residuals, deadline: float, root_only: bool = False) -> tu
     search = Search(residuals, deadline)
     _start(search)
     if not len(residuals) or (search.closed and not root_only):
-        return search, go.PatternPrices()
+        return search, go.packing.PatternPrices()
     table = knapsacks(residuals)
     master = Master(table, len(residuals), residuals.room)
     master.add(_columns(table, search.bins or []))
@@ -140,7 +140,7 @@ def _start(search: Search) -> None:
             search.notes.append(str(error))
     rate = np.zeros(len(residuals.instance.sessions), dtype=np.int64)
     rate[residuals.members] = residuals.rate
-    search.lower = max(0, search.round_up(float(go.occupancy(residuals.instance, residuals.price, rate).sum())))
+    search.lower = max(0, search.round_up(float(go.packing.occupancy(residuals.instance, residuals.price, rate).sum())))
 
 
 def _columns(table: Knapsacks, bins: list[Bin]) -> list[Column]:
@@ -156,13 +156,13 @@ def _columns(table: Knapsacks, bins: list[Bin]) -> list[Column]:
     return found
 
 
-def _proof(residuals: Residuals, root: Relaxation, unit: float) -> go.PatternPrices:
+def _proof(residuals: Residuals, root: Relaxation, unit: float) -> go.packing.PatternPrices:
     sessions = np.zeros(len(residuals.instance.sessions), dtype=np.int64)
     # no price is 0, so that the judge's search has to cover every session
     sessions[residuals.members] = np.maximum(np.floor(root.y * unit / 1e6 * FINE), 1.0)
     types = np.zeros(residuals.types, dtype=np.int64)
     types[: len(root.nu)] = np.ceil(root.nu * unit / 1e6 * FINE)
-    return go.PatternPrices(sessions=sessions, types=types)
+    return go.packing.PatternPrices(sessions=sessions, types=types)
 
 
 def bins_of(table: Knapsacks, columns: list[Column]) -> list[Bin]:

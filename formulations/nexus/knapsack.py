@@ -34,7 +34,7 @@ def knapsack(problem: go.Problem) -> go.Answer:
 
 def repeated_knapsack(residuals: Residuals) -> list[Bin]:
     """The bins of the second phase."""
-    value = go.occupancy(residuals.instance, residuals.price, _all_rates(residuals))[residuals.members]
+    value = go.packing.occupancy(residuals.instance, residuals.price, _all_rates(residuals))[residuals.members]
     value = np.maximum(value, 1.0)  # also where a GPU costs nothing every residual has to be placed
     everyone = np.arange(len(residuals))
     if len(residuals) <= BLOCK or (residuals.room < len(residuals)).all():

@@ -82,7 +82,7 @@ def _now() -> float:
     return time.perf_counter()
 
 
-def _hosts(residuals: Residuals, phase: go.Saturation, previous: go.PackingPlan) -> tuple[list[Host], int]:
+def _hosts(residuals: Residuals, phase: go.packing.Saturation, previous: go.PackingPlan) -> tuple[list[Host], int]:
     """Old GPUs that residuals may stay on, fresh ones; and the models to load on whole GPUs that are new."""
     instance = residuals.instance
     place = {name: k for k, name in enumerate(instance.sessions.names)}

@@ -63,7 +63,7 @@ def slower(instance: go.PackingInstance, multiplier: float) -> go.PackingInstanc
 
 def _whole_gpus(
     instance: go.PackingInstance, network_us: int, price: go.IntArray
-) -> tuple[list[go.DutyCycle], Residuals]:
+) -> tuple[list[go.packing.DutyCycle], Residuals]:
     """Whole GPUs of the type with the highest throughput that is left; and what remains of every rate."""
     rate = instance.sessions.rate_urps
     left = rate.copy()
@@ -74,7 +74,7 @@ def _whole_gpus(
             # the rate of one GPU, batch / latency, rounded down to a whole microrequest
             number = min(int(left[k]) * latency // (batch * EXACT), int(room[t]))
             if number:
-                cycles.append(go.DutyCycle(t, latency, (int(k),), (batch,), number))
+                cycles.append(go.packing.DutyCycle(t, latency, (int(k),), (batch,), number))
                 room[t] -= number
                 left[k] = max(int(left[k]) - number * (batch * EXACT // latency), 0)
     members = np.flatnonzero(left > 0)

@@ -101,14 +101,16 @@ class Residuals:
         fitting = (int(d) for d in self.candidate_cycles(t, sessions)[::-1] if d > 0 and self.fits(t, int(d), sessions))
         return next(fitting, None)
 
-    def cycle(self, gpu: Bin) -> go.DutyCycle:
+    def cycle(self, gpu: Bin) -> go.packing.DutyCycle:
         """A GPU as the plan has it."""
         t, duty, sessions = gpu
         members = tuple(int(self.members[k]) for k in sessions)
-        return go.DutyCycle(t, int(duty), members, tuple(self.batch(k, int(duty)) for k in sessions))
+        return go.packing.DutyCycle(t, int(duty), members, tuple(self.batch(k, int(duty)) for k in sessions))
 
 
-def _useful(curve: go.LatencyCurve | None, budget: int, rate: int) -> tuple[go.IntArray, go.IntArray, go.IntArray]:
+def _useful(
+    curve: go.packing.LatencyCurve | None, budget: int, rate: int
+) -> tuple[go.IntArray, go.IntArray, go.IntArray]:
     """(lasts, latency, memory) of the batches worth having."""
     within = 0 if curve is None or budget < 0 else int(curve.largest_within(budget // 2))
     if curve is None or within == 0:
@@ -119,7 +121,7 @@ def _useful(curve: go.LatencyCurve | None, budget: int, rate: int) -> tuple[go.I
     return batch * EXACT // rate, latency[last], memory[last]
 
 
-def residuals_of(problem: go.Problem) -> tuple[go.Saturation, Residuals]:
+def residuals_of(problem: go.Problem) -> tuple[go.packing.Saturation, Residuals]:
     """Both phases of the unsplit problem.
 
     Raises:
@@ -131,7 +133,7 @@ def residuals_of(problem: go.Problem) -> tuple[go.Saturation, Residuals]:
     if len(instance.unservable):
         raise go.Infeasible(instance.why_unservable())
     price = instance.price(getattr(problem.policy, "minimise", "gpus"))
-    phase = go.saturate(instance, price)
+    phase = go.packing.saturate(instance, price)
     left = np.flatnonzero(phase.residual_urps > 0)
     peak = instance.peak_rps.max(axis=1, initial=0.0) * 1e6
     stuck = left[phase.residual_urps[left] > np.ceil(peak[left])]
@@ -144,7 +146,7 @@ def residuals_of(problem: go.Problem) -> tuple[go.Saturation, Residuals]:
     return phase, Residuals(instance, left, phase.residual_urps[left], price, count - phase.whole.sum(axis=0))
 
 
-def plan_of(phase: go.Saturation, residuals: Residuals, bins: Iterable[Bin]) -> go.PackingPlan:
+def plan_of(phase: go.packing.Saturation, residuals: Residuals, bins: Iterable[Bin]) -> go.PackingPlan:
     """The whole GPUs of the first phase and the shared ones of the second."""
     instance = residuals.instance
     return go.PackingPlan(instance, [*phase.cycles(instance), *(residuals.cycle(gpu) for gpu in bins)])

@@ -37,7 +37,7 @@ def exact_split(problem: go.Problem, search_seconds: float = 60.0, workers: int 
         plan, gpus = go.PackingPlan(instance, [*phase.cycles(instance), *shared]), len(shared)
     step = gcd(*(int(p) for p in price)) / 1e6
     proof = _proof(instance, problem.policy, plan, price, step, deadline)
-    proved = max(go.packing_bounds(instance, problem.policy.minimise, "split", proof).values())  # type: ignore[attr-defined]
+    proved = max(go.packing.packing_bounds(instance, problem.policy.minimise, "split", proof).values())  # type: ignore[attr-defined]
     claim, notes, whole = proved, list(search.notes), phase.cycles(instance)
     while _askable(residuals) and gpus > 0 and _cost(plan, price) - step >= proved - 1e-9:
         cycles, decided = fewer_gpus(residuals, gpus - 1, deadline, problem.seed, workers)
@@ -50,7 +50,9 @@ def exact_split(problem: go.Problem, search_seconds: float = 60.0, workers: int 
     return go.Answer(np.zeros(0), plan=plan, multipliers=proof, claimed_bound=claim, notes=tuple(notes))
 
 
-def _any_plan(residuals: Residuals, alone: bool, deadline: float, seed: int, workers: int) -> list[go.DutyCycle]:
+def _any_plan(
+    residuals: Residuals, alone: bool, deadline: float, seed: int, workers: int
+) -> list[go.packing.DutyCycle]:
     """Duty cycles within the GPUs there are, where no unsplit packing was found.
 
     alone: whether the first phase took no GPU, so that a "no" is a proof. Raises Infeasible, or OutOfTime without a proof.
@@ -76,10 +78,10 @@ def _proof(
     price: go.IntArray,
     step: float,
     deadline: float,
-) -> go.VisitPrices | None:
+) -> go.packing.VisitPrices | None:
     """Prices of rates and visits, where the simple bounds leave a gap."""
     cost = _cost(plan, price)
-    simple = max(go.packing_bounds(instance, policy.minimise, "split").values())  # type: ignore[attr-defined]
+    simple = max(go.packing.packing_bounds(instance, policy.minimise, "split").values())  # type: ignore[attr-defined]
     if cost - step < simple - 1e-9:
         return None
     half = time.perf_counter() + (deadline - time.perf_counter()) / 2

@@ -36,7 +36,7 @@ def cpsat_split(problem: go.Problem, workers: int = 1) -> go.Answer:
 
 def fewer_gpus(
     residuals: Residuals, gpus: int, deadline: float, seed: int = 0, workers: int = 1
-) -> tuple[list[go.DutyCycle] | None, bool]:
+) -> tuple[list[go.packing.DutyCycle] | None, bool]:
     """Duty cycles for the residuals on ``gpus`` GPUs, and whether the answer (a plan, or None) is proved."""
     one_type(residuals, "cpsat")
     if gpus <= 0:
@@ -122,7 +122,7 @@ def _ask(
     return str(solver.StatusName(status)), [[int(solver.Value(b)) for b in row] for row in batch]
 
 
-def _cycles(residuals: Residuals, values: list[list[int]]) -> list[go.DutyCycle]:
+def _cycles(residuals: Residuals, values: list[list[int]]) -> list[go.packing.DutyCycle]:
     cycles = []
     for column in zip(*values, strict=True):
         here = [k for k, b in enumerate(column) if b > 0]
@@ -130,11 +130,11 @@ def _cycles(residuals: Residuals, values: list[list[int]]) -> list[go.DutyCycle]
         duty = sum(curve.latency(column[k]) for curve, k in zip(times, here, strict=True) if curve is not None)
         if here:
             sessions = tuple(int(residuals.members[k]) for k in here)
-            cycles.append(go.DutyCycle(0, duty, sessions, tuple(column[k] for k in here)))
+            cycles.append(go.packing.DutyCycle(0, duty, sessions, tuple(column[k] for k in here)))
     return cycles
 
 
-def _serves(residuals: Residuals, cycles: list[go.DutyCycle]) -> bool:
+def _serves(residuals: Residuals, cycles: list[go.packing.DutyCycle]) -> bool:
     """Whether every residual's rate is served, exactly."""
     served: dict[int, Fraction] = {}
     for cycle in cycles:

@@ -20,7 +20,7 @@ def milp(problem: go.Problem) -> go.Answer:
     """HiGHS on the program of every query."""
     bounds: list[float] = []
 
-    def solve(query: go.Query, options: list[Options]) -> list[go.StageChoice]:
+    def solve(query: go.Query, options: list[Options]) -> list[go.packing.StageChoice]:
         chosen, bound = solve_query(query, options, problem.seconds_left)
         bounds.append(bound)
         return chosen
@@ -29,7 +29,7 @@ def milp(problem: go.Problem) -> go.Answer:
     return go.Answer(np.zeros(0), plan=plan, claimed_bound=sum(bounds), notes=("HiGHS",))
 
 
-def solve_query(query: go.Query, options: list[Options], seconds: float) -> tuple[list[go.StageChoice], float]:
+def solve_query(query: go.Query, options: list[Options], seconds: float) -> tuple[list[go.packing.StageChoice], float]:
     """The stages' choices and the solver's bound on the cost."""
     stages, limit = len(options), slo_us(query)
     first = np.concatenate([[0], np.cumsum([len(own.time) for own in options])]) + stages

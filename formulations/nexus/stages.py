@@ -23,10 +23,10 @@ class Options:
         """The option of least cost that takes at most this long, -1 for none."""
         return int(np.searchsorted(self.time, time_us, side="right")) - 1
 
-    def choice(self, option: int, budget_us: int | None = None) -> go.StageChoice:
+    def choice(self, option: int, budget_us: int | None = None) -> go.packing.StageChoice:
         """The option as the plan has it, by default with exactly the time it takes."""
         time = int(self.time[option])
-        return go.StageChoice(
+        return go.packing.StageChoice(
             int(self.accelerator[option]), int(self.batch[option]), time if budget_us is None else budget_us
         )
 
@@ -80,7 +80,7 @@ def pareto(time: go.IntArray, cost: go.FloatArray, limit: int) -> go.IntArray:
 
 
 def every_query(
-    problem: go.Problem, solve: Callable[[go.Query, list[Options]], Sequence[go.StageChoice]]
+    problem: go.Problem, solve: Callable[[go.Query, list[Options]], Sequence[go.packing.StageChoice]]
 ) -> go.SplitPlan:
     """The plan of ``solve`` on each query of the instance. Raises InputError where there is none."""
     instance = problem.instance

@@ -56,7 +56,7 @@ EMPTY = Stair(np.zeros(1, dtype=np.int64), np.zeros(1))
 def exact(problem: go.Problem) -> go.Answer:
     """Staircases for series-parallel queries, the mixed-integer program for the others."""
 
-    def solve(query: go.Query, options: list[Options]) -> list[go.StageChoice]:
+    def solve(query: go.Query, options: list[Options]) -> list[go.packing.StageChoice]:
         whole = reduced(query, options)
         return solve_query(query, options, problem.seconds_left)[0] if whole is None else _read(whole, options)
 
@@ -68,7 +68,7 @@ def exact(problem: go.Problem) -> go.Answer:
 def staircase(problem: go.Problem) -> go.Answer:
     """Staircases; InputError for a query that is not series-parallel."""
 
-    def solve(query: go.Query, options: list[Options]) -> list[go.StageChoice]:
+    def solve(query: go.Query, options: list[Options]) -> list[go.packing.StageChoice]:
         whole = reduced(query, options)
         if whole is None:
             raise go.InputError(f"query {query.name!r} is not series-parallel", fix="method 'exact' or 'milp'")
@@ -77,7 +77,7 @@ def staircase(problem: go.Problem) -> go.Answer:
     return go.Answer(np.zeros(0), plan=every_query(problem, solve))
 
 
-def _read(whole: Stair, options: list[Options]) -> list[go.StageChoice]:
+def _read(whole: Stair, options: list[Options]) -> list[go.packing.StageChoice]:
     picked = whole.choices(len(whole.time) - 1, {})
     return [own.choice(picked[at]) for at, own in enumerate(options)]
 

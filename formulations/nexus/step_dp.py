@@ -30,7 +30,7 @@ def step_dp(
             rule="segments whole and >= 1, step_ms > 0, network_ms >= 0",
         )
 
-    def solve(query: go.Query, options: list[Options]) -> list[go.StageChoice]:
+    def solve(query: go.Query, options: list[Options]) -> list[go.packing.StageChoice]:
         if not query.is_tree:
             raise go.InputError(f"query {query.name!r} is not a tree", fix="method 'exact' or 'milp'")
         count = segments if step_ms is None else int(slo_us(query) // round(step_ms * 1000))
@@ -46,7 +46,7 @@ def _grid(count: int, step_ms: float) -> go.IntArray:
 
 def _solve(
     query: go.Query, options: list[Options], ends: go.IntArray, strict: bool, network_us: int
-) -> list[go.StageChoice]:
+) -> list[go.packing.StageChoice]:
     """ends: (N + 1,) microseconds after j segments, rounded down: budgets of j segments add up to at most L."""
     count = len(ends) - 1
     cost = np.full((len(options), count + 1), np.inf)

@@ -32,7 +32,7 @@ Table = tuple[
 
 def visit_prices(
     instance: go.PackingInstance, price: go.IntArray, enough: float, seconds_left: Callable[[], float]
-) -> tuple[go.VisitPrices, float]:
+) -> tuple[go.packing.VisitPrices, float]:
     """Prices of rates and visits, and the bound that they prove in millionths (about: the judge finds it exactly).
 
     enough: in millionths; pricing ends as soon as the prices prove more, or as the program shows that none can.
@@ -41,7 +41,7 @@ def visit_prices(
     unit = max(float(price.max(initial=0)), 1e-9)
     tables = [_table(instance, members, t) for t in range(len(price))]
     n = len(members)
-    program = Covering(np.concatenate([np.ones(n), go.visits_needed(instance)[members]]))
+    program = Covering(np.concatenate([np.ones(n), go.packing.visits_needed(instance)[members]]))
     while True:
         found = program.solve()
         best, more = 0.0, 0
@@ -63,11 +63,11 @@ def visit_prices(
 
 def _table(instance: go.PackingInstance, members: go.IntArray, accelerator: int) -> Table:
     """Batches of every interval and member: row i n + k."""
-    first, last = go.duty_intervals(instance, accelerator)
+    first, last = go.packing.duty_intervals(instance, accelerator)
     start, times, parts = [0], [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
     for i in range(len(first)):
         for k in members:
-            time, part = go.interval_batches(instance, int(k), accelerator, int(first[i]), int(last[i]))
+            time, part = go.packing.interval_batches(instance, int(k), accelerator, int(first[i]), int(last[i]))
             start.append(start[-1] + len(time))
             times.append(time)
             parts.append(part)
@@ -80,12 +80,12 @@ def _add(program: Covering, table: Table, row: int, picks: go.IntArray, cost: fl
     program.add(cost, [*taken.tolist(), *(n + taken).tolist()], [*part.tolist(), *np.ones(len(taken)).tolist()])
 
 
-def _proof(instance: go.PackingInstance, members: go.IntArray, found: Covered, unit: float) -> go.VisitPrices:
+def _proof(instance: go.PackingInstance, members: go.IntArray, found: Covered, unit: float) -> go.packing.VisitPrices:
     n = len(members)
     rates, visits = (np.zeros(len(instance.sessions), dtype=np.int64) for _ in range(2))
     rates[members] = np.floor(found.y[:n] * unit * 1e3)
     visits[members] = np.floor(found.y[n:] * unit * 1e3)
-    return go.VisitPrices(rates=rates, visits=visits)
+    return go.packing.VisitPrices(rates=rates, visits=visits)
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]

@@ -54,7 +54,7 @@ class Ladder:
     def ceiling(self) -> int:
         """Levels that the number of GPUs does not exclude."""
         speedups, apart = self.question.speedups, self.question.apart
-        return self.up_to(go.elastic_bounds.highest_level(speedups, apart, self.proof))
+        return self.up_to(go.elastic.bounds.highest_level(speedups, apart, self.proof))
 
     def up_to(self, level: float) -> int:
         """How many levels are at most ``level``."""

@@ -55,7 +55,7 @@ def exact(problem: go.Problem, lexicographic: bool = False) -> go.Answer:
     lost = max(master.value - total(master, plan), 0.0)
     found, ceiling = solve_integer(master, REACH * len(plan), lost, problem.seconds_left)
     plan = plan if found is None else better(question, plan, found)
-    claim = question.unit * go.mean_of((ceiling + float(master.base.sum())) / len(plan), question.p)
+    claim = question.unit * go.elastic.mean_of((ceiling + float(master.base.sum())) / len(plan), question.p)
     claim = max(claim, question.fitness(plan)) * ADDED_UP
     return answer(question, plan, proof, claimed_bound=claim, notes=("integer program",))
 

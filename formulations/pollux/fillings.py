@@ -82,7 +82,7 @@ def decompositions(gpus: int, whole: frozenset[int], price: go.FloatArray, most:
 
 def cheapest_parts(part: go.FloatArray, most: int) -> tuple[go.FloatArray, list[tuple[int, ...]]]:
     """(most + 1,) least price of k GPUs across nodes, and the parts behind it (empty where there are none)."""
-    price, chosen = go.elastic_bounds.price_across(part, most)
+    price, chosen = go.elastic.bounds.price_across(part, most)
     size = len(part)
     found: list[tuple[int, ...]] = [()] * (most + 1)
     for k in range(2, most + 1):

@@ -99,9 +99,9 @@ class PolluxFitness(go.Policy):
     def unit(self, instance: go.Instance) -> str:
         return "speedup"
 
-    def speedups(self, instance: go.ElasticInstance) -> go.Speedups:
+    def speedups(self, instance: go.ElasticInstance) -> go.elastic.Speedups:
         """What every job could be given, and what that is worth to it."""
-        return go.Speedups.under(instance, self.reference_goodput(instance), self.restart_factor(instance))
+        return go.elastic.Speedups.under(instance, self.reference_goodput(instance), self.restart_factor(instance))
 
     def restart_factor(self, instance: go.ElasticInstance) -> go.FloatArray:
         """(J,) f_j of a job whose GPUs change."""

@@ -113,7 +113,7 @@ class Breeding:
     def score(self, states: go.IntArray) -> go.FloatArray:
         """(P, 2) the objectives, to be made small."""
         x = self.speedups(states)
-        means = [go.elastic_bounds.power_mean(row + self.question.epsilon, self.question.p) for row in x]
+        means = [go.elastic.bounds.power_mean(row + self.question.epsilon, self.question.p) for row in x]
         gpus = states.sum(axis=2)
         active = (states.any(axis=1) * self.capacity).sum(axis=1)
         efficiency = np.divide(x, gpus, out=np.zeros_like(x), where=gpus > 0)

@@ -20,7 +20,7 @@ def pool(problem: go.Problem) -> go.Answer:
     question = Question.of(problem)
     if len(question.instance.cluster) != 1:
         raise go.SolverError("the pool's dynamic program knows one accelerator type; use greedy or exact")
-    bounds = go.elastic_bounds
+    bounds = go.elastic.bounds
     power = STEEP if question.steep else question.p
     utility = bounds.pool_utilities(question.speedups, power, question.epsilon, question.unit)
     gpus = bounds.pool_choice(utility, bounds.pool_tables(utility, bounds.pool_size(question.instance)))

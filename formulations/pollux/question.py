@@ -26,7 +26,7 @@ class Question:
     """Utilities of J jobs over C configurations, of keeping the present row, and of getting nothing."""
 
     instance: go.ElasticInstance
-    speedups: go.Speedups
+    speedups: go.elastic.Speedups
     p: float
     epsilon: float
     apart: bool
@@ -43,7 +43,7 @@ class Question:
         speedups = policy.speedups(instance)
         apart = bool(policy.one_distributed_per_node)
         stays = np.zeros((0, instance.nodes)) if instance.current is None else instance.current[speedups.pinned]
-        taken = np.flatnonzero(go.elastic_bounds.crowded(stays))
+        taken = np.flatnonzero(go.elastic.bounds.crowded(stays))
         if apart and len(taken):
             raise go.Infeasible(
                 f"{instance.node_names[int(taken[0])]} holds two distributed jobs that may not be moved; "
@@ -51,8 +51,8 @@ class Question:
             )
         unit = 1.0
         if policy.p < 0:
-            count = go.elastic_bounds.NodePrices.per_gpu(instance, np.ones(len(instance.cluster)), 1.0)
-            unit = go.elastic_bounds.highest_level(speedups, apart, count) + policy.unallocated
+            count = go.elastic.bounds.NodePrices.per_gpu(instance, np.ones(len(instance.cluster)), 1.0)
+            unit = go.elastic.bounds.highest_level(speedups, apart, count) + policy.unallocated
         return cls(instance, speedups, float(policy.p), float(policy.unallocated), apart, unit)
 
     @cached_property
@@ -72,7 +72,7 @@ class Question:
 
     def worth(self, speedup: go.FloatArray) -> go.FloatArray:
         """u_p of speedups; for p so steep that no sum orders plans, those of a less steep mean for heuristics to follow."""
-        return go.box_cox((speedup + self.epsilon) / self.unit, STEEP if self.steep else self.p)
+        return go.elastic.box_cox((speedup + self.epsilon) / self.unit, STEEP if self.steep else self.p)
 
     @property
     def steep(self) -> bool:
@@ -89,16 +89,16 @@ class Question:
     def fitness(self, plan: go.IntArray) -> float:
         """The power mean of the plan's speedups plus epsilon; -inf for a plan that uses an option nobody allows."""
         x = self.speedups.of_plan(plan)
-        return -np.inf if np.isnan(x).any() else go.elastic_bounds.power_mean(x + self.epsilon, self.p)
+        return -np.inf if np.isnan(x).any() else go.elastic.bounds.power_mean(x + self.epsilon, self.p)
 
-    def bound(self, prices: go.elastic_bounds.NodePrices) -> float:
+    def bound(self, prices: go.elastic.bounds.NodePrices) -> float:
         """The least upper bound on the fitness that these prices prove."""
-        found = go.elastic_bounds.fitness_bounds(self.speedups, self.p, self.epsilon, self.apart, prices)
+        found = go.elastic.bounds.fitness_bounds(self.speedups, self.p, self.epsilon, self.apart, prices)
         return min(found.values())
 
-    def gpu_prices(self, price: go.FloatArray, pool: bool = False) -> go.elastic_bounds.NodePrices:
+    def gpu_prices(self, price: go.FloatArray, pool: bool = False) -> go.elastic.bounds.NodePrices:
         """One price (R,) for a GPU of each type, as proof."""
-        return go.elastic_bounds.NodePrices.per_gpu(self.instance, price, self.unit, pool)
+        return go.elastic.bounds.NodePrices.per_gpu(self.instance, price, self.unit, pool)
 
     def closed(self, plan: go.IntArray, bound: float, tolerance: float) -> bool:
         """Whether the plan is within ``tolerance`` of the bound."""
@@ -112,8 +112,8 @@ def answer(question: Question, plan: go.IntArray, prices: go.Multipliers | None 
     chosen = {
         "gpus": plan.sum(axis=1),
         "nodes": (plan > 0).sum(axis=1),
-        "local_batch": go.in_configuration(instance.local_batch, way),
-        "accumulation": go.in_configuration(instance.accumulation, way),
+        "local_batch": go.elastic.in_configuration(instance.local_batch, way),
+        "accumulation": go.elastic.in_configuration(instance.accumulation, way),
         "speedup": question.speedups.of_plan(plan),
     }
     details = {name: column.tolist() for name, column in chosen.items()}

@@ -70,7 +70,7 @@ def _choices(structure: Structure, kind: int, gpus: int, price: go.FloatArray, s
     free = {c.capacity for c in structure.classes if c.kind == kind and c.open}
     held = any(c.held for c in structure.classes if c.kind == kind)
     whole = frozenset(range(1, size + 1)) if held else frozenset(free | {size})
-    least = float(go.elastic_bounds.price_across(price, gpus)[0][gpus])
+    least = float(go.elastic.bounds.price_across(price, gpus)[0][gpus])
     return list(islice(decompositions(gpus, whole, price, least + slack), MOST + 1))
 
 

@@ -107,7 +107,7 @@ class Structure:
             entries += [(self.apart[int(n)], 1.0) for n in nodes]
         return entries
 
-    def prices(self, dual: go.FloatArray) -> go.elastic_bounds.NodePrices:
+    def prices(self, dual: go.FloatArray) -> go.elastic.bounds.NodePrices:
         """Row duals (>= 0) as the proof that the judge reads: parts as dear as the nodes' earnings allow."""
         instance = self.question.instance
         most = max(self.size, default=1)
@@ -127,7 +127,7 @@ class Structure:
             for node, row in self.gpus.items():
                 kept[node, 0] = dual[row]
                 kept[node, 1] = dual[self.apart[node]] if self.question.apart else 0.0
-        return go.elastic_bounds.NodePrices(slot=slot, part=part, kept=kept, unit=self.question.unit)
+        return go.elastic.bounds.NodePrices(slot=slot, part=part, kept=kept, unit=self.question.unit)
 
     def _dearest(self, kind: int, slot: go.FloatArray, dual: go.FloatArray) -> go.FloatArray:
         """(R,) the highest prices of parts at which no node earns more than its rows are worth."""
@@ -141,7 +141,7 @@ class Structure:
                 worth = dual[self.count[at]]
                 if c.held:
                     worth += dual[self.gpus[c.nodes[0]]] * c.capacity + dual[self.apart[c.nodes[0]]]
-                beside = go.elastic_bounds.best_filling(rest, slot, none, True)
+                beside = go.elastic.bounds.best_filling(rest, slot, none, True)
                 highest[f - 1] = min(highest[f - 1], worth - beside)
         given = dual[self.part[kind]]
         return np.where(np.isfinite(highest), np.maximum(highest, given), given)

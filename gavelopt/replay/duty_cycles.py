@@ -2,7 +2,7 @@
 
     plan = go.solve(instance, "squishy").plan
     arrivals = {"s0": go.serving.poisson_arrivals(64.0, 60.0, seed=1), ...}
-    report = go.serve_packing(instance, plan, arrivals, drop="early")
+    report = go.packing.serve_packing(instance, plan, arrivals, drop="early")
     report.attainment, report.good_rps, report.worst_ms
 
 A session on several GPUs sends its requests to them by smooth weighted round robin, in proportion to the rates that the

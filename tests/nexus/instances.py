@@ -63,7 +63,7 @@ def cheapest_by_hand(instance: go.PackingInstance, minimise: str) -> int | None:
     partition into such sets. The first phase is taken from the instance.
     """
     price = instance.price(minimise)
-    phase = go.saturate(instance, price)
+    phase = go.packing.saturate(instance, price)
     sessions = tuple(int(k) for k in range(len(instance.sessions)) if phase.residual_urps[k] > 0)
     left = instance.count - phase.whole.sum(axis=0)
     room = tuple(int(min(count, len(sessions))) for count in left)

@@ -13,12 +13,12 @@ from formulations.nexus.squishy import Squishy
 from gavelopt.judge.packing import judge_plan
 from tests.nexus.instances import abc, fewest_by_hand, linear
 
-GOOD = [go.DutyCycle(0, 125_000, (0, 1), (8, 4)), go.DutyCycle(0, 125_000, (2,), (4,))]
+GOOD = [go.packing.DutyCycle(0, 125_000, (0, 1), (8, 4)), go.packing.DutyCycle(0, 125_000, (2,), (4,))]
 UNSPLIT = Squishy()
 
 
 def verdict(
-    instance: go.PackingInstance, cycles: list[go.DutyCycle], policy: Squishy = UNSPLIT
+    instance: go.PackingInstance, cycles: list[go.packing.DutyCycle], policy: Squishy = UNSPLIT
 ) -> tuple[str, set[str]]:
     found = judge_plan(instance, policy, go.PackingPlan(instance, cycles), None, 1e-6)
     return found.status, {check.name for check in found.checks if not check.passed}
@@ -45,7 +45,7 @@ def test_the_good_plan_passes() -> None:
         ([*GOOD, GOOD[1]], {"unsplit"}),
     ],
 )
-def test_every_rule_is_checked(cycles: list[go.DutyCycle], broken: set[str]) -> None:
+def test_every_rule_is_checked(cycles: list[go.packing.DutyCycle], broken: set[str]) -> None:
     assert verdict(abc([64, 32, 32]), cycles) == ("failed", broken)
 
 
@@ -58,23 +58,23 @@ def test_memory_and_counts_are_checked() -> None:
     sessions = go.SessionSet(2, model=["m", "m"], rate_rps=[10, 10], slo_ms=[200, 200])
     gpu = go.GpuType("gpu", count=1, memory_gib=3)
     instance = go.PackingInstance([gpu], [profile], sessions)
-    both = go.DutyCycle(0, 100_000, (0, 1), (1, 1))
+    both = go.packing.DutyCycle(0, 100_000, (0, 1), (1, 1))
     assert verdict(instance, [both]) == ("optimal", set())
     assert verdict(instance, [replace(both, duty_us=150_000, batches=(2, 2))]) == ("failed", {"memory"})
-    alone = [go.DutyCycle(0, 100_000, (0,), (1,)), go.DutyCycle(0, 100_000, (1,), (1,))]
+    alone = [go.packing.DutyCycle(0, 100_000, (0,), (1,)), go.packing.DutyCycle(0, 100_000, (1,), (1,))]
     assert verdict(instance, alone) == ("failed", {"capacity"})
 
 
 def test_a_plan_of_another_instance_is_refused() -> None:
     other = linear([1], [100], [1], [1])
-    plan = go.PackingPlan(other, [go.DutyCycle(0, 50_000, (0,), (1,))])
+    plan = go.PackingPlan(other, [go.packing.DutyCycle(0, 50_000, (0,), (1,))])
     assert judge_plan(abc([64, 32, 32]), UNSPLIT, plan, None, 1e-6).status == "failed"
     assert judge_plan(other, UNSPLIT, "no plan", None, 1e-6).status == "failed"
 
 
 def test_splitting_is_refused_only_where_the_problem_forbids_it() -> None:
     instance = linear([20], [200], [5.0], [5.0])
-    half = go.DutyCycle(0, 100_000, (0,), (1,))
+    half = go.packing.DutyCycle(0, 100_000, (0,), (1,))
     assert verdict(instance, [half, half]) == ("failed", {"unsplit"})
     assert verdict(instance, [half, half], Squishy(variant="split"))[0] == "bounded"
 
@@ -92,15 +92,15 @@ def test_no_prices_prove_more_than_the_optimum(seed: int) -> None:
         batches=5,
     )
     best = fewest_by_hand(instance) if not len(instance.unservable) else None
-    if best is None or go.saturate(instance, instance.price("gpus")).whole.any():
+    if best is None or go.packing.saturate(instance, instance.price("gpus")).whole.any():
         return
     for _ in range(3):
-        pattern = go.PatternPrices(sessions=rng.integers(0, 2 * 10**9, count), search=True)
-        visits = go.VisitPrices(rates=rng.integers(0, 10**9, count), visits=rng.integers(0, 10**9, count))
+        pattern = go.packing.PatternPrices(sessions=rng.integers(0, 2 * 10**9, count), search=True)
+        visits = go.packing.VisitPrices(rates=rng.integers(0, 10**9, count), visits=rng.integers(0, 10**9, count))
         for variant, proof in (("unsplit", pattern), ("unsplit", visits), ("split", visits)):
-            assert max(go.packing_bounds(instance, "gpus", variant, proof).values()) <= best
+            assert max(go.packing.packing_bounds(instance, "gpus", variant, proof).values()) <= best
         # the search must not prove one GPU more than is needed
-        searched = go.packing_bounds(instance, "gpus", "unsplit", pattern, cost=best + 1)
+        searched = go.packing.packing_bounds(instance, "gpus", "unsplit", pattern, cost=best + 1)
         assert max(searched.values()) <= best
 
 
@@ -110,7 +110,7 @@ def test_bounds_come_in_their_order() -> None:
         instance = random_instance(8, "residual", seed)
         split = go.solve(instance, Squishy(variant="split"))
         whole = go.solve(instance, "squishy")
-        simple = go.packing_bounds(instance, "gpus", "split")
+        simple = go.packing.packing_bounds(instance, "gpus", "split")
         assert simple["utilisation"] <= simple["occupancy"] <= split.bound <= split.value <= whole.value
 
 

@@ -60,7 +60,7 @@ def test_the_utilisation_bound_is_the_linear_relaxation() -> None:
     for seed in range(5):
         instance = random_instance(10, "mixed", seed)
         load = float((instance.sessions.rate_rps / instance.peak_rps[:, 0]).sum())
-        assert go.packing_bounds(instance, "gpus", "split")["utilisation"] == np.ceil(load - 1e-6)
+        assert go.packing.packing_bounds(instance, "gpus", "split")["utilisation"] == np.ceil(load - 1e-6)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -76,7 +76,7 @@ def test_exact_never_rises_with_less_to_do(seed: int) -> None:
     assert gpus(instance.replace(sessions=instance.sessions.replace(rate_rps=lower))) <= best
     assert gpus(instance.replace(sessions=instance.sessions.take(np.arange(8) != k))) <= best
     longer_objective = instance.replace(sessions=instance.sessions.replace(slo_ms=longer))
-    whole = go.saturate(longer_objective, longer_objective.price("gpus")).whole.any()
+    whole = go.packing.saturate(longer_objective, longer_objective.price("gpus")).whole.any()
     assert whole or gpus(longer_objective) <= best
 
 

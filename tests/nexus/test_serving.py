@@ -28,8 +28,10 @@ def test_even_arrivals_at_the_planned_rates_are_never_late(family: str, seed: in
     plan = go.solve(instance, "squishy", method="knapsack").plan
     homes = [sum(k in cycle.sessions for cycle in plan.cycles) for k in range(len(instance.sessions))]
     for drop in ("none", "lazy", "early"):
-        assert go.serve_packing(instance, plan, phased(instance, seed), drop=drop).attainment == 1.0
-        fixed = go.serve_packing(instance, plan, phased(instance, seed), drop=drop, pacing="cycle").per_session()
+        assert go.packing.serve_packing(instance, plan, phased(instance, seed), drop=drop).attainment == 1.0
+        fixed = go.packing.serve_packing(
+            instance, plan, phased(instance, seed), drop=drop, pacing="cycle"
+        ).per_session()
         for name, count in zip(instance.sessions.names, homes, strict=True):
             assert count > 1 or fixed[name]["attainment"] == 1.0
 
@@ -37,8 +39,8 @@ def test_even_arrivals_at_the_planned_rates_are_never_late(family: str, seed: in
 def test_the_worst_wait_is_one_cycle_and_one_batch() -> None:
     """Rates just below the planned ones, so that arrivals drift through the cycle and meet its worst moment."""
     instance = abc([63.7, 31.7, 0])
-    plan = go.PackingPlan(instance, [go.DutyCycle(0, 125_000, (0, 1), (8, 4))])
-    found = go.serve_packing(instance, plan, phased(instance, 0), drop="none", pacing="cycle").per_session()
+    plan = go.PackingPlan(instance, [go.packing.DutyCycle(0, 125_000, (0, 1), (8, 4))])
+    found = go.packing.serve_packing(instance, plan, phased(instance, 0), drop="none", pacing="cycle").per_session()
     for name, bound in (("A", 125 + 75), ("B", 125 + 50)):
         assert bound - 20 < found[name]["worst_ms"] <= bound
 
@@ -48,7 +50,7 @@ def single(alpha: float) -> tuple[go.PackingInstance, go.PackingPlan]:
     profile = go.BatchProfile.from_ms("m", "gpu", {b: alpha * b + 50 - 25 * alpha for b in range(1, 33)})
     sessions = go.SessionSet(["s"], model=["m"], rate_rps=[500], slo_ms=[100])
     instance = go.PackingInstance(GPU, [profile], sessions)
-    return instance, go.PackingPlan(instance, [go.DutyCycle(0, 50_000, (0,), (25,))])
+    return instance, go.PackingPlan(instance, [go.packing.DutyCycle(0, 50_000, (0,), (25,))])
 
 
 def good_rate(alpha: float, drop: str, requests: int = 20_000) -> float:
@@ -58,7 +60,7 @@ def good_rate(alpha: float, drop: str, requests: int = 20_000) -> float:
     while high - low > 4:
         rate = (low + high) / 2
         arrivals = {"s": go.serving.poisson_arrivals(rate, requests / rate, seed=1)}
-        fine = go.serve_packing(instance, plan, arrivals, drop=drop).attainment >= 0.99
+        fine = go.packing.serve_packing(instance, plan, arrivals, drop=drop).attainment >= 0.99
         low, high = (rate, high) if fine else (low, rate)
     return low
 
@@ -76,7 +78,7 @@ def test_early_drop_beats_lazy_drop_under_poisson_and_most_where_batching_pays_m
 def test_bursts_are_worse_than_poisson() -> None:
     instance, plan = single(1.0)
     attained = [
-        go.serve_packing(instance, plan, {"s": go.serving.gamma_arrivals(400, cv, 30, seed=2)}).attainment
+        go.packing.serve_packing(instance, plan, {"s": go.serving.gamma_arrivals(400, cv, 30, seed=2)}).attainment
         for cv in (0.2, 1, 4)
     ]
     assert attained[0] > attained[1] > attained[2]
@@ -86,9 +88,9 @@ def test_nothing_is_late_where_drops_are_allowed_and_contents_are_alike() -> Non
     instance, plan = single(1.0)
     arrivals = {"s": go.serving.poisson_arrivals(600, 20, seed=0)}
     for drop in ("lazy", "early"):
-        report = go.serve_packing(instance, plan, arrivals, drop=drop)
+        report = go.packing.serve_packing(instance, plan, arrivals, drop=drop)
         assert report.late == 0 < report.dropped
-    kept = go.serve_packing(instance, plan, arrivals, drop="none")
+    kept = go.packing.serve_packing(instance, plan, arrivals, drop="none")
     assert kept.dropped == 0 < kept.late
 
 
@@ -103,7 +105,7 @@ def test_planning_for_heavier_contents_costs_gpus_and_saves_requests() -> None:
         plan = go.solve(slower(instance, careful), "squishy").plan
         arrivals = {n: go.serving.poisson_arrivals(r, 20, seed=k) for k, (n, r) in enumerate(_rates(instance))}
         content = {name: rng.choice(weight, len(times)) for name, times in arrivals.items()}
-        report = go.serve_packing(instance, plan, arrivals, content=content, batch_of="heaviest")
+        report = go.packing.serve_packing(instance, plan, arrivals, content=content, batch_of="heaviest")
         attained.append(report.attainment)
         gpus.append(plan.gpus)
     assert attained[0] < attained[1] < attained[2]
@@ -120,21 +122,21 @@ def test_cpu_work_beside_the_gpu_serves_more() -> None:
     instance = go.PackingInstance(GPU, [profile], sessions)
     plan = go.solve(instance, "squishy").plan
     arrivals = {"s": go.serving.uniform_arrivals(400, 10)}
-    beside = go.serve_packing(instance, plan, arrivals)
-    waiting = [go.serve_packing(instance, plan, arrivals, overlap=False, cpu_cores=c) for c in (1, 4)]
+    beside = go.packing.serve_packing(instance, plan, arrivals)
+    waiting = [go.packing.serve_packing(instance, plan, arrivals, overlap=False, cpu_cores=c) for c in (1, 4)]
     assert beside.attainment == 1.0
     assert waiting[0].attainment < waiting[1].attainment < 1.0
 
 
 def test_no_requests_and_unknown_words() -> None:
     instance, plan = single(1.0)
-    assert go.serve_packing(instance, plan, {}).attainment == 1.0
-    assert go.serve_packing(instance, go.PackingPlan(instance, ()), {"s": np.array([0.0])}).dropped == 1
+    assert go.packing.serve_packing(instance, plan, {}).attainment == 1.0
+    assert go.packing.serve_packing(instance, go.PackingPlan(instance, ()), {"s": np.array([0.0])}).dropped == 1
     with pytest.raises(go.UnknownName, match="drop"):
-        go.serve_packing(instance, plan, {}, drop="late")
+        go.packing.serve_packing(instance, plan, {}, drop="late")
     with pytest.raises(go.InputError, match="session"):
-        go.serve_packing(instance, plan, {"t": np.zeros(1)})
+        go.packing.serve_packing(instance, plan, {"t": np.zeros(1)})
     with pytest.raises(go.InputError, match="rise"):
-        go.serve_packing(instance, plan, {"s": np.array([1.0, 0.0])})
+        go.packing.serve_packing(instance, plan, {"s": np.array([1.0, 0.0])})
     with pytest.raises(go.InputError, match="content"):
-        go.serve_packing(instance, plan, {"s": np.zeros(2)}, content={"s": np.ones(1)})
+        go.packing.serve_packing(instance, plan, {"s": np.zeros(2)}, content={"s": np.ones(1)})

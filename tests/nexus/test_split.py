@@ -49,7 +49,7 @@ def test_splitting_serves_where_whole_residuals_do_not_fit(count: int, value: fl
 @pytest.mark.parametrize("seed", range(5))
 def test_bounds_split_unsplit_and_greedy_come_in_this_order(seed: int) -> None:
     instance = random_instance(6, ("residual", "low")[seed % 2], seed)
-    bound = go.packing_bounds(instance, "gpus", "split")
+    bound = go.packing.packing_bounds(instance, "gpus", "split")
     split = go.solve(instance, SPLIT)
     values = [go.solve(instance, "squishy", method=m).value for m in ("exact", "knapsack", "greedy")]
     assert bound["utilisation"] <= bound["occupancy"] <= split.bound <= split.value

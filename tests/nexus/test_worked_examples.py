@@ -28,8 +28,8 @@ def test_the_greedy_puts_a_and_b_together_at_125_ms() -> None:
 
 def test_no_third_session_fits_with_a_and_b() -> None:
     instance = abc([64, 32, 32])
-    cycle = go.DutyCycle(0, 125_000, (0, 1, 2), (8, 4, 4))
-    check = {c.name: c for c in go.check_packing(instance, go.PackingPlan(instance, [cycle]))}
+    cycle = go.packing.DutyCycle(0, 125_000, (0, 1, 2), (8, 4, 4))
+    check = {c.name: c for c in go.packing.check_packing(instance, go.PackingPlan(instance, [cycle]))}
     assert not check["duty cycle"].passed
 
 
@@ -56,7 +56,7 @@ def test_the_repository_loses_the_top_batch_to_its_network_time() -> None:
 
 def test_whole_gpus_of_the_paper() -> None:
     instance = abc([1184, 928, 928])  # 7 x 160 + 64, 7 x 128 + 32, 7 x 128 + 32
-    phase = go.saturate(instance, instance.price("gpus"))
+    phase = go.packing.saturate(instance, instance.price("gpus"))
     assert phase.whole[:, 0].tolist() == [7, 7, 7]
     assert phase.residual_urps.tolist() == [64_000_000, 32_000_000, 32_000_000]
     assert go.solve(instance, "squishy").value == 23
@@ -85,7 +85,12 @@ def test_the_table_of_fan_outs(times: tuple[int, int], row: tuple[float, ...]) -
     for alpha, expected in zip((0.1, 1.0, 10.0), row, strict=True):
         instance = pipeline(alpha)
         plan = go.SplitPlan(
-            [[go.StageChoice(0, batch["X"][x], x * 10_000), go.StageChoice(0, batch["Y"][y], y * 10_000)]]
+            [
+                [
+                    go.packing.StageChoice(0, batch["X"][x], x * 10_000),
+                    go.packing.StageChoice(0, batch["Y"][y], y * 10_000),
+                ]
+            ]
         )
         assert 1.0 / float(sum(plan.gpus(instance)[0])) == pytest.approx(expected, abs=0.05)
 

@@ -16,7 +16,7 @@ from gavelopt.judge.verdict import Verdict
 from tests.pollux.brute import best_fitness, best_on_idle_cluster
 from tests.pollux.instances import POWERS, busy, tiny
 
-NodePrices = go.elastic_bounds.NodePrices
+NodePrices = go.elastic.bounds.NodePrices
 
 
 def verdict(instance: go.ElasticInstance, plan: object, **policy: object) -> Verdict:
@@ -120,7 +120,7 @@ def test_the_search_proves_what_prices_leave_open() -> None:
     speedups = policy.speedups(instance)
     best = searched_bound(speedups, -1.0, policy.unallocated, True, prices, np.asarray(solution.plan))
     assert best is not None
-    assert go.mean_of(best / 4, -1.0) == pytest.approx(solution.value)
+    assert go.elastic.mean_of(best / 4, -1.0) == pytest.approx(solution.value)
     equal = go.solve(instance, policy, method="isolated")
     assert equal.value < solution.value
     found = searched_bound(speedups, -1.0, policy.unallocated, True, prices, np.asarray(equal.plan))
@@ -140,7 +140,7 @@ def test_the_search_gives_up_rather_than_guess(monkeypatch: pytest.MonkeyPatch) 
 
 def test_power_means_do_not_overflow() -> None:
     values = np.array([1e-3, 1.0, 2.0])
-    mean = go.elastic_bounds.power_mean
+    mean = go.elastic.bounds.power_mean
     assert mean(values, -1000.0) == pytest.approx(1e-3 * 3 ** (1 / 1000))
     assert mean(values, 0.0) == pytest.approx(np.exp(np.log(values).mean()))
     assert mean(values, 1.0) == pytest.approx(values.mean())

@@ -18,7 +18,7 @@ SEEDS = st.integers(0, 10_000)
 
 def fitness_of(instance: go.ElasticInstance, plan: go.IntArray, p: float) -> float:
     x = PolluxFitness().speedups(instance).of_plan(plan)
-    return go.elastic_bounds.power_mean(x + 1e-3, p)
+    return go.elastic.bounds.power_mean(x + 1e-3, p)
 
 
 @FEW
