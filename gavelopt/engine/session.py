@@ -7,6 +7,7 @@ next solve; the answer is judged as always, so a warm solve has the same certifi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -153,11 +154,18 @@ class Session:
         return self._row[name]
 
     def _check(self, name: str, changes: Mapping[str, Any]) -> None:
+        where, rates = f"job {name!r}", changes.get("rates", {})
         for key in changes:
             if key not in (*COLUMNS, "rates"):
-                raise UnknownName.among("job column", key, (*COLUMNS, "rates"), where=f"job {name!r}")
-        for accelerator in changes.get("rates", {}):
+                raise UnknownName.among("job column", key, (*COLUMNS, "rates"), where=where)
+        if not isinstance(rates, Mapping):
+            raise InputError("rates must be a mapping", where=where, seen=repr(rates), fix='for example {"v100": 3.1}')
+        for accelerator in rates:
             self.cluster.accelerators.index(accelerator)
+        numbers = {**{key: value for key, value in changes.items() if key != "rates" and value is not None}, **rates}
+        for key, value in numbers.items():
+            if not isinstance(value, Real) or isinstance(value, bool):
+                raise InputError(f"{key} must be a number", where=where, seen=repr(value))
 
     def _write(self, row: int, changes: Mapping[str, Any]) -> None:
         for key, value in changes.items():

@@ -23,6 +23,9 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: go.Instance.from_arrays([[1.0]], [1.0], weigth=[1.0]), "did you mean 'weight'"),
     (lambda: go.Instance.from_arrays([[1.0]], [1.0], scale=[1e30]), "scale_factor must be whole"),
     (lambda: TINY.take([7]), "rows out of range"),
+    (lambda: go.Session(TINY, "max_min").update("j0", weight="x"), "weight must be a number"),
+    (lambda: go.Session(TINY, "max_min").update("j0", rates=5), "rates must be a mapping"),
+    (lambda: go.Session(TINY, "max_min").update("j0", rates={"a0": "fast"}), "a0 must be a number"),
     (lambda: go.read(None), "read needs a file name"),  # type: ignore[arg-type]
     (lambda: go.solve(NAMED, "max_min").to_frame(), "name of a column"),
 ]
