@@ -55,6 +55,17 @@ RIVALS = (*SOLVERS, "cvxpy", "pop")
 LINEAR = ("max_sum", "max_min", "makespan")
 LARGEST = {"cvxpy": 100_000, "highs-ipm": 100_000, "pop": 100_000}  # jobs; 10,000 for the others
 PARTS = 8
+STYLES = {4: ":", 8: "-", 16: "--"}  # by number of types
+COLOURS = {
+    "fast": "#1f4e79",
+    "highs-ipm": "#c0392b",
+    "highs-simplex": "#e67e22",
+    "glop": "#b7950b",
+    "pdlp": "#7d3c98",
+    "clarabel": "#229954",
+    "cvxpy": "#17a2a2",
+    "pop": "#7f8c8d",
+}
 LARGE = 10_000  # jobs, below which constant costs hide the growth
 
 
@@ -354,19 +365,32 @@ def plot(records: list[dict[str, Any]], path: Path) -> bool:
     except ImportError:
         return False
     names = list(dict.fromkeys(each["policy"] for each in records))
-    figure = Figure(figsize=(4.2 * len(names), 4.0), layout="constrained")
-    panels = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for panel, name in zip(panels, names, strict=True):
+    across = min(3, len(names))
+    down = -(-len(names) // across)
+    figure = Figure(figsize=(3.6 * across, 3.2 * down + 0.6), layout="constrained")
+    panels = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False).ravel()
+    shown: dict[str, Any] = {}
+    for panel, name in zip(panels, names, strict=False):
         for (policy, types, method), (jobs, seconds) in lines_of(records).items():
-            if policy == name:
-                ours_too = method == "fast"
-                panel.loglog(jobs, seconds, marker="o" if ours_too else "x", lw=2 if ours_too else 1,
-                             ls="-" if ours_too else "--", label=f"{method}, {types} types")  # fmt: skip
-        panel.set(title=name, xlabel="jobs")
-        panel.grid(alpha=0.3)
-        panel.legend(fontsize=6)
-    panels[0].set_ylabel("processor seconds (fast: to a certified gap of 1e-6)")
-    figure.savefig(path)
+            if policy != name:
+                continue
+            width = 2.0 if method == "fast" else 1.0
+            [line] = panel.loglog(jobs, seconds, marker="o", ms=3 + width, lw=width, ls=STYLES.get(types, "-."),
+                                  color=COLOURS[method])  # fmt: skip
+            shown.setdefault(f"{method}, {types} types", line)
+        panel.set_title(name, fontsize=10)
+        panel.grid(color="#e3e7ec", lw=0.6)
+        panel.spines[["top", "right"]].set_visible(False)
+    for panel in panels[len(names) :]:
+        panel.set_visible(False)
+    for at, panel in enumerate(panels[: len(names)]):
+        if at + across >= len(names):
+            panel.set_xlabel("jobs")
+            panel.tick_params(labelbottom=True)
+    figure.supylabel("processor seconds (fast: to a certified gap of 1e-6)", fontsize=10)
+    order = sorted(shown, key=lambda text: (not text.startswith("fast"), text))
+    figure.legend([shown[text] for text in order], order, loc="outside right upper", fontsize=8, frameon=False)
+    figure.savefig(path, dpi=130)
     return True
 
 
@@ -406,7 +430,7 @@ def recorded(arguments: argparse.Namespace, path: Path) -> list[dict[str, Any]]:
 
 
 def main() -> int:
-    arguments, console = parsed(), Console()
+    arguments, console = parsed(), Console(width=None if sys.stdout.isatty() else 130)
     if arguments.show:
         path = arguments.show[0]
         lines = [line for each in arguments.show for line in each.read_text(encoding="utf-8").splitlines()]

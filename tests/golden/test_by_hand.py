@@ -69,7 +69,8 @@ def test_weights_divide_what_is_shared() -> None:
     for policy in ("max_min", "proportional_fairness"):
         solution = go.solve(instance, policy)
         assert solution.allocation is not None
-        np.testing.assert_allclose(solution.allocation.shares, [0.25, 0.25, 0.5], rtol=1e-6)
+        # the top of a smooth mean is flat: its value is right to 1e-10, the shares to the root of that
+        np.testing.assert_allclose(solution.allocation.shares, [0.25, 0.25, 0.5], rtol=1e-5)
 
 
 def test_prices_by_hand() -> None:
