@@ -29,3 +29,12 @@ def test_the_documentation_shows_the_records() -> None:
     assert shown.group(2).strip() == printed.strip(), (
         f"docs/benchmarks.md is to show what this prints: {shown.group(0)[:60]}"
     )
+
+
+def test_the_readme_shows_an_excerpt() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8").splitlines()
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"An excerpt of what `gavelopt report.*?```text\n(.*?)```", readme, re.S)
+    assert shown is not None
+    assert [line for line in shown.group(1).splitlines() if line not in page] == []
+    assert len(shown.group(1).splitlines()) > 20
