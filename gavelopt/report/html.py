@@ -29,7 +29,7 @@ th { position: sticky; top: 0; background: #eef1f5; cursor: pointer; user-select
 th[aria-sort="ascending"]::after { content: " \\2191"; } th[aria-sort="descending"]::after { content: " \\2193"; }
 tbody tr:nth-child(even) { background: #fafbfc; }
 tbody tr:hover { background: #eef4fb; }
-td .more { white-space: normal; max-width: 420px; }
+td .more { white-space: normal; min-width: 320px; max-width: 420px; }
 input.filter { margin: 4px 0 8px; padding: 6px 10px; width: min(360px, 100%); border: 1px solid #c9d0d9;
   border-radius: 6px; font: inherit; }
 figure { margin: 0; background: #fff; border: 1px solid #dfe3e8; border-radius: 8px; padding: 12px; }
