@@ -228,8 +228,12 @@ def in_cvxpy(case: dict[str, Any], instance: Any) -> dict[str, Any]:
         "p=-1": lambda: -cp.sum(cp.inv_pos(rate)),
     }.get(case["policy"], lambda: cp.min(rate))()
     program = cp.Problem(cp.Maximize(objective), [cp.sum(X, axis=1) <= 1, s @ X <= C])
-    program.solve(solver="CLARABEL", time_limit=case["limit"])
-    return {"call_s": time.perf_counter() - begin, "status": str(program.status), "gap": None}
+    try:
+        program.solve(solver="CLARABEL", time_limit=case["limit"])
+        status = str(program.status)
+    except cp.error.SolverError:
+        status = "failed"
+    return {"call_s": time.perf_counter() - begin, "status": status, "gap": None}
 
 
 def _work(case: dict[str, Any], answers: Any) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,3 +40,39 @@ def test_the_readme_shows_an_excerpt() -> None:
     assert shown is not None
     assert [line for line in shown.group(1).splitlines() if line not in page] == []
     assert len(shown.group(1).splitlines()) > 20
+
+
+SCALING = ROOT / "benchmarks" / "results" / "scaling-2026-11-21-8-types.jsonl"
+
+
+def scaling_rows() -> list[str]:
+    """One row a policy: a million jobs to a certified gap of 1e-6, and rivals at 1e5 jobs as multiples of our engine."""
+    records = [json.loads(line) for line in SCALING.read_text(encoding="utf-8").splitlines()]
+    found = {(each["policy"], each["jobs"], each["method"]): each for each in records}
+    rows = []
+    for policy in dict.fromkeys(each["policy"] for each in records):
+        million, smaller = (
+            found[policy, 1_000_000, "fast"],
+            found[policy, 100_000, "fast"]["to_gap"]["1e-06"]["seconds"],
+        )
+        seconds = million["to_gap"]["1e-06"]["seconds"]
+        ours = f"{1e3 * seconds:.0f} ms | {seconds / million['stream_s']:.0f} | {million['call_s']:.2f} s"
+        others = [times(found.get((policy, 100_000, name)), smaller) for name in ("highs-ipm", "cvxpy", "pop")]
+        rows.append(f"| {policy} | {ours} | {' | '.join(others)} |")
+    return rows
+
+
+def times(rival: dict[str, Any] | None, ours: float) -> str:
+    if rival is None:
+        return "not linear"
+    if rival.get("call_s") is None:
+        return "failed"
+    most = "> " if rival["status"] == "time_limit" else ""
+    gap = f" (gap {rival['gap']:.0e})" if rival["status"] == "bounded" else ""
+    return f"{most}{rival['call_s'] / ours:.0f}x{gap}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/benchmarks.md"])
+def test_scaling_figures_are_those_of_the_record(page: str) -> None:
+    shown = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    assert [row for row in scaling_rows() if row not in shown] == []
