@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import sysconfig
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ from gavelopt.bench.run import Run
 from gavelopt.errors import InputError, UnknownName
 
 HOME = Path("benchmarks") / "suites"
+INSTALLED = "share/gavelopt/suites"  # see tool.setuptools.data-files in pyproject.toml
 TOP = {"title", "question", "system", "time_limit_s", "threads", "seeds", "quick", "case"}
 CASE = {
     *("instance", "file", "with", "warm_up", "policy", "method", "replay", "figure", "published", "quick", "title"),
@@ -170,9 +172,11 @@ def _known(table: Mapping[str, Any], names: set[str], where: str) -> None:
 def find_suites(names: list[str]) -> list[Path]:
     """The files of suites given by name or path; all that there are for an empty list.
 
-    Names are looked up in benchmarks/suites here and beside the package (where gavelopt runs from its repository).
+    Names are looked up in benchmarks/suites here, beside the package (where gavelopt runs from its repository), and among
+    the data files that were installed with it.
     """
-    homes = [home for home in (Path.cwd() / HOME, Path(__file__).parents[2] / HOME) if home.is_dir()]
+    installed = Path(sysconfig.get_path("data")) / INSTALLED
+    homes = [home for home in (Path.cwd() / HOME, Path(__file__).parents[2] / HOME, installed) if home.is_dir()]
     known = {path.stem: path for home in reversed(homes) for path in sorted(home.glob("*.toml"))}
     if not names:
         if not known:
