@@ -13,16 +13,15 @@ import pandas as pd
 
 import gavelopt as go
 from formulations.pollux.apps import APPS, BATCH, jobs_of
-from formulations.pollux.coadapt import TrainingCurve, simulate
 from formulations.pollux.fitness import PolluxFitness
 
 NODES = 16
 
 
-def curve(folder: Path, app: str) -> TrainingCurve:
+def curve(folder: Path, app: str) -> go.TrainingCurve:
     """The run of one application at its initial batch size, from the traces in ``folder``."""
     rows = pd.read_csv(folder / "profiles_t4" / app / f"validation-{BATCH[app][0]}.csv")
-    return TrainingCurve(rows["progress"], rows["grad_sqr"], rows["grad_var"])
+    return go.TrainingCurve(rows["progress"], rows["grad_sqr"], rows["grad_var"])
 
 
 def replayed(workload: Path, method: str = "exact", jobs: int | None = None) -> go.ElasticReplay:
@@ -33,7 +32,7 @@ def replayed(workload: Path, method: str = "exact", jobs: int | None = None) -> 
     cluster = go.Cluster({"t4": 4 * NODES}, per_node=[4])
     runs = [curves[app] for app in trace["application"]]
     elastic = jobs_of(list(trace["application"]), np.ones(len(trace)))
-    return simulate(cluster, elastic, trace["time"], runs, PolluxFitness(), method=method)
+    return go.replay(go.ElasticTrace(cluster, elastic, trace["time"], runs), PolluxFitness(), method=method)
 
 
 def mean_completion(workload: Path, method: str = "exact") -> float:

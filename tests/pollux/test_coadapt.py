@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,16 +12,27 @@ import pytest
 
 import gavelopt as go
 from formulations.pollux.apps import jobs_of
-from formulations.pollux.coadapt import TrainingCurve, simulate
 from formulations.pollux.fitness import PolluxFitness
+
+
+def simulate(
+    where: go.Cluster,
+    jobs: go.ElasticJobs,
+    arrival_s: Any,
+    curves: Sequence[go.TrainingCurve],
+    policy: PolluxFitness | None = None,
+    **options: Any,
+) -> go.ElasticReplay:
+    trace = go.ElasticTrace(where, jobs, arrival_s, curves)
+    return go.replay(trace, policy or PolluxFitness(), **options)
 
 
 def cluster(nodes: int) -> go.Cluster:
     return go.Cluster({"t4": 4 * nodes}, per_node=[4])
 
 
-def steady(total: float, noise: float = 50.0) -> TrainingCurve:
-    return TrainingCurve([total / 2, total], [1.0, 1.0], [noise, noise])
+def steady(total: float, noise: float = 50.0) -> go.TrainingCurve:
+    return go.TrainingCurve([total / 2, total], [1.0, 1.0], [noise, noise])
 
 
 def test_one_job_alone_takes_its_work_over_its_speed() -> None:
@@ -46,13 +59,13 @@ def test_a_job_doubles_its_replicas_and_pays_for_every_move() -> None:
 
 
 def test_the_noise_scale_of_the_epoch_counts() -> None:
-    curve = TrainingCurve([10.0, 20.0], [1.0, 2.0], [5.0, 600.0])
+    curve = go.TrainingCurve([10.0, 20.0], [1.0, 2.0], [5.0, 600.0])
     assert curve.gradient(0.0) == (1.0, 5.0)
     assert curve.gradient(15.0) == (2.0, 600.0)
     assert curve.gradient(99.0) == (2.0, 600.0)
     jobs = jobs_of(["cifar10"], [1.0])
     quiet, noisy = (
-        simulate(cluster(2), jobs, [0.0], [TrainingCurve([5e3], [1.0], [noise])], explore=False)
+        simulate(cluster(2), jobs, [0.0], [go.TrainingCurve([5e3], [1.0], [noise])], explore=False)
         for noise in (1.0, 900.0)
     )
     assert noisy.finish_s[0] < quiet.finish_s[0]  # large batches teach more where gradients are noisy
@@ -67,7 +80,7 @@ def test_a_workload_runs_to_its_end_and_sharing_by_fitness_beats_equal_shares(sh
         for app, b in (("cifar10", 128), ("ncf", 256))
     }
     curves = [
-        TrainingCurve(rows[app]["progress"], rows[app]["grad_sqr"], rows[app]["grad_var"])
+        go.TrainingCurve(rows[app]["progress"], rows[app]["grad_sqr"], rows[app]["grad_var"])
         for app in trace["application"]
     ]
     jobs = jobs_of(list(trace["application"]), np.ones(12))
@@ -87,6 +100,6 @@ def test_bad_input_is_named() -> None:
     with pytest.raises(go.InputError, match="round_s"):
         simulate(cluster(1), jobs, [0.0], [steady(1.0)], round_s=0.0)
     with pytest.raises(go.InputError, match="progress must rise"):
-        TrainingCurve([2.0, 1.0], [1.0, 1.0], [1.0, 1.0])
+        go.TrainingCurve([2.0, 1.0], [1.0, 1.0], [1.0, 1.0])
     with pytest.raises(go.InputError, match="equal length"):
-        TrainingCurve([1.0], [1.0, 1.0], [1.0])
+        go.TrainingCurve([1.0], [1.0, 1.0], [1.0])
