@@ -1,15 +1,18 @@
 """What does one job more or less cost a session?
 
 One job comes or goes among ``--jobs``, in turn; every answer is judged and certified. Beside it the cold solve of the same
-jobs by ``fast`` and, once, by ``exact``. Milliseconds are the median (and the least), of processor time on all threads: on a
-machine with other work they say more than seconds.
+jobs by ``fast`` and, once, by ``exact``, instance included. Milliseconds are the median (and the least). ``--profile`` says
+where a session's milliseconds go.
 
     python benchmarks/session_speed.py --jobs 10000
+    python benchmarks/session_speed.py --jobs 10000 --types 8 --profile max_sum
 """
 
 from __future__ import annotations
 
 import argparse
+import cProfile
+import pstats
 import sys
 import time
 from collections.abc import Callable
@@ -25,18 +28,20 @@ POLICIES = {"max_sum": {}, "max_min": {"normalize": None}, "makespan": {}, "prop
 
 
 def milliseconds(run: Callable[[int], go.Solution], times: int) -> np.ndarray:
-    """Processor milliseconds of each of so many runs, every one of which must be certified."""
+    """Milliseconds of each of so many runs, every one of which must be certified."""
     spent = []
     for number in range(times):
-        begin = time.process_time()
+        begin = time.perf_counter()
         solution = run(number)
-        spent.append(1e3 * (time.process_time() - begin))
+        spent.append(1e3 * (time.perf_counter() - begin))
         assert solution.status == "optimal", solution.message
     return np.array(spent)
 
 
-def measured(policy: str, options: dict[str, object], jobs: int, types: int, times: int) -> tuple[np.ndarray, ...]:
-    """(warm, cold by fast, cold by exact) milliseconds."""
+def stepping(
+    policy: str, options: dict[str, object], jobs: int, types: int, times: int
+) -> tuple[go.Session, Callable[[int], go.Solution]]:
+    """A session, and what adds a job to it or takes one away and solves again."""
     start = go.examples.crowd(jobs, types, 3.0, seed=1)
     new = go.examples.crowd(times, types, 3.0, seed=2)
     session = go.Session(start, policy, **options)
@@ -50,11 +55,29 @@ def measured(policy: str, options: dict[str, object], jobs: int, types: int, tim
             session.add({"name": f"n{number}", "rates": row, "steps": 1000.0, "scale_factor": 2})
         return session.solve()
 
+    step(0)
+    return session, step
+
+
+def profiled(policy: str, options: dict[str, object], jobs: int, types: int, times: int) -> None:
+    """Where the milliseconds of a session's solves go, function by function, what they call included."""
+    _, step = stepping(policy, options, jobs, types, times)
+    profile = cProfile.Profile()
+    profile.enable()
+    for number in range(1, times):
+        step(number)
+    profile.disable()
+    pstats.Stats(profile).sort_stats("cumulative").print_stats(r"gavelopt|formulations", 30)
+
+
+def measured(policy: str, options: dict[str, object], jobs: int, types: int, times: int) -> tuple[np.ndarray, ...]:
+    """(warm, cold by fast, cold by exact) milliseconds."""
+    session, step = stepping(policy, options, jobs, types, times)
+
     def cold(method: str) -> go.Solution:
         now = session.instance()
         return go.solve(now, policy, method=method, **options)
 
-    step(0)
     warm = milliseconds(lambda number: step(number + 1), times - 1)
     cold("fast")
     return warm, milliseconds(lambda _: cold("fast"), times), milliseconds(lambda _: cold("exact"), 1)
@@ -65,10 +88,12 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--types", type=int, default=4)
     parser.add_argument("--times", type=int, default=30)
+    parser.add_argument("--profile", choices=sorted(POLICIES), help="profile a session of this policy instead")
     arguments = parser.parse_args()
-    shown = Table(
-        title=f"{arguments.jobs} jobs on {arguments.types} types: one in or out, processor ms, median (least)"
-    )
+    if arguments.profile:
+        profiled(arguments.profile, dict(POLICIES[arguments.profile]), arguments.jobs, arguments.types, arguments.times)
+        return 0
+    shown = Table(title=f"{arguments.jobs} jobs on {arguments.types} types: one in or out, ms, median (least)")
     for column in ("policy", "session", "cold fast", "cold exact", "of cold fast", "of cold exact"):
         shown.add_column(column, justify="left" if column == "policy" else "right")
     progress = Console(stderr=True)

@@ -36,32 +36,34 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
     utility, found = problem.utility, answer.multipliers
     if utility is None or found is None or found.prices is None or verdict.value is None:
         return None
-    rate = answer.columns(problem.space).rate(answer.x)
-    value = utility.value(rate)
+    value = utility.normal(verdict.value)
     slope = utility.reported_slope(value)
     if not np.isfinite(slope):
         return None
     if not problem.floors and at_ceiling(problem.space, utility, value):
         found = ceiling_proof(problem.space, utility)
     price = np.asarray(found.prices)
-    tangent = majorant(utility, found, problem.space.ceiling)
-    jobs = None if tangent is None else time_prices([(problem.space, tangent[1])], price, found.time) * slope
+    space, floors, exact = problem.space, bool(problem.floors), verdict.status == "optimal"
+    taken = answer.columns(space)
+
+    def of_jobs() -> tuple[FloatArray | None, FloatArray | None]:
+        tangent = majorant(utility, found, space.ceiling)
+        if tangent is None:
+            return None, None
+        return time_prices([(space, tangent[1])], price, found.time) * slope, tangent[1] * slope
 
     def sides() -> FloatArray | None:
-        if verdict.status != "optimal" or problem.floors:
-            return None
-        faces = price_faces(problem.space, utility, rate)
-        return None if faces is None else snapped(faces, price, problem.space.capacity) * slope
+        faces = price_faces(space, utility, taken.rate(answer.x)) if exact and not floors else None
+        return None if faces is None else snapped(faces, price, space.capacity) * slope
 
     return Prices(
-        problem.space.resources,
+        space.resources,
         price * slope,
-        jobs,
         problem.policy.unit(problem.instance),
+        None if found.floors is None or not floors else found.floors * slope,
+        problem.instance.cluster.cost_per_hour,
         sides,
-        throughput=None if tangent is None else tangent[1] * slope,
-        floors=None if found.floors is None or not problem.floors else found.floors * slope,
-        cost_per_hour=problem.instance.cluster.cost_per_hour,
+        of_jobs,
     )
 
 

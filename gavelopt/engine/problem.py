@@ -16,6 +16,7 @@ from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Policy
+from gavelopt.model.solution import Solution
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.structure import StructuralView, Unstructured
 from gavelopt.model.utility import Utility
@@ -64,7 +65,7 @@ class Problem:
     policy: Policy
     tolerance: float = 1e-6
     seed: int = 0
-    warm: Multipliers | None = None  # where to start from: what proved the last answer of a session
+    warm: Solution | None = None  # where to start from: the last answer of a session
     deadline: float = float("inf")  # on the clock of time.perf_counter
 
     @property

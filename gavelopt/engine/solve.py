@@ -15,7 +15,6 @@ from gavelopt.engine.prices_of import priced
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime, Problem
 from gavelopt.engine.registry import methods_of, resolve
 from gavelopt.errors import InputError, SolverError, UnknownName
-from gavelopt.judge.certify import Multipliers
 from gavelopt.judge.verdict import Verdict
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Method, Policy
@@ -33,7 +32,7 @@ def solve(
     time_limit: float | None = None,
     seed: int = 0,
     tolerance: float = 1e-6,
-    warm: Multipliers | None = None,
+    warm: Solution | None = None,
     moves: Moves | None = None,
     **options: Any,
 ) -> Solution:
@@ -46,7 +45,7 @@ def solve(
         time_limit: seconds, or None.
         seed: of every random choice.
         tolerance: certified relative gap at which the answer is called optimal.
-        warm: multipliers of an earlier answer to start from (see Session).
+        warm: an earlier answer to start from (see Session).
         moves: how far the answer may lie from an earlier allocation (see Session).
         options: parameters of the policy (when it is given by name) and options of the method.
 

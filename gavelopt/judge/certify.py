@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gavelopt.model.arrays import BoolArray, FloatArray
+from gavelopt.model.arrays import BoolArray, FloatArray, inner
 from gavelopt.model.constraints import RateFloor, joint_floor
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
@@ -83,10 +83,10 @@ def _dual_value(
     worth, promised = [(space, gradient)], 0.0
     if given.floors is not None and floors:
         extra = np.maximum(np.nan_to_num(given.floors), 0.0)
-        promised = float(extra @ joint_floor(floors, len(extra)))
+        promised = inner(extra, joint_floor(floors, len(extra)))
         worth.append((measured or space, extra))
     time = time_prices(worth, price, given.time)
-    terms = np.array([constant, -promised, space.capacity @ price, space.time @ time])
+    terms = np.array([constant, -promised, inner(space.capacity, price), inner(space.time, time)])
     return float(terms.sum() + ROUNDING * np.abs(terms).sum())
 
 
@@ -96,7 +96,7 @@ def majorant(utility: Utility, given: Multipliers, ceiling: FloatArray) -> tuple
     if not on.any():
         return None
     if utility.p == 1.0:
-        return float(utility.weight @ utility.offset), utility.weight * utility.slope
+        return inner(utility.weight, utility.offset), utility.weight * utility.slope
     if utility.p == -np.inf:
         return _majorant_of_minimum(utility, given, ceiling, on)
     if given.at is None:
@@ -115,17 +115,18 @@ def _majorant_of_minimum(
     if given.emphasis is None:
         return None
     share = np.where(on, np.maximum(np.nan_to_num(given.emphasis), 0.0), 0.0)
-    if share.sum() <= 0:
+    if share.max(initial=0.0) <= 0.0:
         return None
+    share = share / share.max()  # first, so that the sum of absurd ones is finite: shares of an infinite sum are all 0
     share = share / share.sum()
     if utility.saturation is None:
-        return float(share @ utility.offset), share * utility.slope
+        return inner(share, utility.offset), share * utility.slope
     if given.at is None:
         return None
     rate = np.clip(given.at, 0.0, ceiling)
     bend = 1.0 + utility.saturation * rate
     gradient = (utility.slope - utility.saturation * utility.offset) / bend**2
-    return _difference(float(share @ utility.per_job(rate)), float(share @ (gradient * rate))), share * gradient
+    return _difference(inner(share, utility.per_job(rate)), inner(share, gradient * rate)), share * gradient
 
 
 def _difference(value: float, part: float) -> float:
@@ -141,13 +142,13 @@ def _tangent(utility: Utility, rate: FloatArray, on: BoolArray) -> tuple[float, 
     gradient = np.zeros_like(u)
     if utility.p == 0.0:
         gradient[on] = utility.weight[on] / u[on]
-        value = float(utility.weight[on] @ np.log(u[on]))
+        value = inner(utility.weight[on], np.log(u[on]))
     else:  # d/du_i (sum w u^p)^(1/p) = w_i (u_i / U)^(p-1)
         value = utility.value(rate)
         if value <= 0:
             return None
         gradient[on] = utility.weight[on] * np.exp((utility.p - 1.0) * (np.log(u[on]) - np.log(value)))
-    return _difference(value, float(gradient[on] @ (utility.slope * rate)[on])), gradient * utility.slope
+    return _difference(value, inner(gradient[on], (utility.slope * rate)[on])), gradient * utility.slope
 
 
 def time_prices(worth: Worth, price: FloatArray, given: FloatArray | None = None) -> FloatArray:
@@ -171,7 +172,7 @@ def time_prices(worth: Worth, price: FloatArray, given: FloatArray | None = None
 def _cover_singles(worth: Worth, price: FloatArray) -> FloatArray:
     grid = worth[0][0].grid
     assert grid is not None
-    time = np.zeros(len(grid.use))
+    time, everywhere = np.zeros(len(grid.use)), bool(grid.usable.all())
     for start in range(0, len(time), CHUNK):
         rows = slice(start, start + CHUNK)
         for column, toll in enumerate(price):  # column by column: numpy is slow at the largest of a short row
@@ -179,7 +180,8 @@ def _cover_singles(worth: Worth, price: FloatArray) -> FloatArray:
             for space, gradient in worth:
                 assert space.grid is not None
                 profit += space.grid.table[rows, column] * gradient[rows]
-            np.maximum(time[rows], profit, out=time[rows], where=grid.usable[rows, column])
+            able = True if everywhere else grid.usable[rows, column]
+            np.maximum(time[rows], profit, out=time[rows], where=able)
     return time
 
 

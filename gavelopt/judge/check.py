@@ -27,15 +27,18 @@ def check(
 
     ``x`` is (K,); ``rates`` (J,) are the throughputs that floors are held against (by default those of ``space``).
     """
-    if x.shape != (space.size,) or not np.isfinite(x).all():
+    least, most = float(x.min(initial=0.0)), float(x.max(initial=0.0))  # either is nan where any of x is
+    if x.shape != (space.size,) or not np.isfinite([least, most]).all():
         return (Check("numbers", float("inf"), LIMIT, f"shape {x.shape}, finite {bool(np.isfinite(x).all())}"),)
     column = partial(column_name, space)
     capacity, time = space.capacity, space.time
+    barred = np.zeros(0) if space.usable.all() else np.where(space.usable, 0.0, np.abs(x))
     found = [
-        _check("nonnegative", -x, column),
-        _check("usable cells", np.abs(x, where=~space.usable, out=np.zeros_like(x)), column),
+        _check("nonnegative", np.zeros(0) if least >= 0.0 else -x, column),
+        _check("usable cells", barred, column),
     ]
-    taken = np.maximum(x, 0.0)  # a little less than nothing in many columns must not pay for time elsewhere
+    # a little less than nothing in many columns must not pay for time elsewhere
+    taken = x if least >= 0.0 else np.maximum(x, 0.0)
     found += [
         _check("time", (space.share(taken) - time) / np.maximum(1.0, time), space.jobs.__getitem__),
         _check("capacity", (space.usage(taken) - capacity) / np.maximum(1.0, capacity), space.resources.__getitem__),
@@ -57,10 +60,10 @@ def value_of(
     instance: Instance,
     space: AllocationSpace,
     rates: FloatArray,
-    usage: FloatArray | None = None,
+    usage: Callable[[], FloatArray] | None = None,
     proof: Any = None,
 ) -> float:
-    """The policy's reported value at (J,) ``rates`` and (R,) ``usage``: its declaration, read as arithmetic."""
+    """The policy's reported value at (J,) ``rates``, and (R,) ``usage`` where it asks: its declaration as arithmetic."""
     if len(instance.jobs) == 0:
         return 0.0
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ def judge(
         words = ", ".join(f"{c.name} by {c.residual:.3g}" + (f" at {c.worst}" if c.worst else "") for c in broken)
         return Verdict("failed", None, None, None, None, tuple(checks), f"the answer violates {words}")
     rates = space.rate(x)
-    value = value_of(policy, instance, space, rates, space.usage(x), proof)
+    value = value_of(policy, instance, space, rates, partial(space.usage, x), proof)
     proofs = [] if rule is None else [value]  # a closed form has one allocation, and the check "rule" has compared it
     if utility is not None:
         proofs.append(utility.reported(upper_bound(space, utility, multipliers, floors, measured)))
@@ -85,7 +86,7 @@ def _infinite(
     instance: Instance, policy: Policy, space: AllocationSpace, checks: tuple[Check, ...], proof: Any
 ) -> Verdict:
     """Infeasible where even every job at its ceiling gives no finite value; otherwise this answer alone is at fault."""
-    if np.isfinite(value_of(policy, instance, space, space.ceiling, space.capacity, proof)):
+    if np.isfinite(value_of(policy, instance, space, space.ceiling, lambda: space.capacity, proof)):
         return Verdict("failed", None, None, None, None, checks, "a job gets nothing, so the value is not finite")
     return Verdict("infeasible", None, None, None, None, checks, "no allocation gives this policy a finite value")
 

@@ -26,6 +26,12 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     return array
 
 
+def inner(one: FloatArray, other: FloatArray) -> float:
+    """sum one_i other_i over many jobs: added in pairs, and on this thread. Those of a BLAS wait for one another on a busy
+    machine, for longer than such a sum takes."""
+    return float((one * other).sum())
+
+
 def as_floats(values: object, what: str) -> FloatArray:
     """``values`` as a float64 array of its own. Raises InputError when something in it is no number."""
     try:

@@ -137,18 +137,30 @@ class Instance:
     @cached_property
     def usable(self) -> BoolArray:
         """(J, R) True where the rate is known and the gang fits on the type."""
-        return read_only(self.throughputs.known_cells & self._fits)
+        known = self.throughputs.known_cells
+        return known if self._fits is None else read_only(known & self._fits)
 
     @cached_property
-    def _fits(self) -> BoolArray:
-        return np.asarray(self.jobs.scale_factor[:, None] <= self.cluster.count[None, :])
+    def _fits(self) -> BoolArray | None:
+        """(J, R) where the gang is not larger than the type's count; None where that is everywhere."""
+        scale, count = self.jobs.scale_factor, self.cluster.count
+        if scale.max(initial=0) <= count.min(initial=np.inf):
+            return None
+        return np.asarray(scale[:, None] <= count[None, :])
 
     @cached_property
     def rates(self) -> FloatArray:
         """(J, R) effective rates: 0 where unknown, or where the gang is larger than the type's count."""
-        return (
-            self.throughputs.rates if self._fits.all() else read_only(np.where(self._fits, self.throughputs.rates, 0.0))
-        )
+        measured = self.throughputs.rates
+        return measured if self._fits is None else read_only(np.where(self._fits, measured, 0.0))
+
+    @cached_property
+    def _fastest(self) -> FloatArray:
+        """(J,) the highest rate of each job; column by column, because numpy is slow at the largest of a short row."""
+        fastest = np.zeros(len(self.jobs))
+        for column in self.rates.T:
+            np.maximum(fastest, column, out=fastest)
+        return fastest
 
     def space(
         self, rates: FloatArray | None = None, *, sharing: bool = False, factor: FloatArray | None = None
@@ -195,20 +207,19 @@ class Instance:
         """What a reader should know about this instance before believing any answer."""
         found = list(self.notes)
         names, types = self.jobs.names, self.cluster.accelerators
-        oversized = ~self._fits & (self.cluster.count[None, :] > 0)
-        if oversized.any():
+        if self._fits is not None and (oversized := ~self._fits & (self.cluster.count[None, :] > 0)).any():
             jobs = np.flatnonzero(oversized.any(axis=1))
             found.append(
                 f"{len(jobs)} job(s) have gangs larger than the count of a type and get no time there: {_some(names, jobs)}"
             )
-        unknown = ~self.throughputs.known_cells
-        if unknown.any():
+        if not self.throughputs.known_cells.all():
+            unknown = ~self.throughputs.known_cells
             jobs = np.flatnonzero(unknown.any(axis=1))
             found.append(
                 f"{int(unknown.sum())} cell(s) of {len(jobs)} job(s) have no known rate and get no time: {_some(names, jobs)}"
             )
         if len(self.jobs) and len(types):
-            stuck = np.flatnonzero(~(self.rates > 0).any(axis=1))
+            stuck = np.flatnonzero(self._fastest <= 0)
             if len(stuck):
                 found.append(f"{len(stuck)} job(s) can run on no type of this cluster: {_some(names, stuck)}")
         return tuple(found)

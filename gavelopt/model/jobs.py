@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from gavelopt.errors import InputError
 from gavelopt.labels import Labels
-from gavelopt.model.arrays import FloatArray, IntArray, positions, read_only, vector, whole
+from gavelopt.model.arrays import FloatArray, IntArray, positions, vector, whole
+
+OPTIONAL = ("steps", "deadline_s")  # columns that may be unknown, job by job or all
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,13 +64,10 @@ class JobSet:
         count = len(labels)
         put = object.__setattr__
         put(self, "names", labels)
-        put(self, "scale_factor", whole(scale_factor, count, "scale_factor", labels))
-        put(self, "weight", vector(weight, count, "weight", labels, strict=True))
-        put(self, "steps", _optional(steps, count, "steps", labels))
-        put(self, "arrival_s", vector(arrival_s, count, "arrival_s", labels, default=0.0))
-        put(self, "elapsed_s", vector(elapsed_s, count, "elapsed_s", labels, default=0.0))
-        put(self, "isolated_elapsed_s", vector(isolated_elapsed_s, count, "isolated_elapsed_s", labels, default=0.0))
-        put(self, "deadline_s", _optional(deadline_s, count, "deadline_s", labels, strict=True))
+        given = (scale_factor, weight, steps, arrival_s, elapsed_s, isolated_elapsed_s, deadline_s)
+        for column, values in zip(self.COLUMNS, given, strict=True):
+            found = None if values is None and column in OPTIONAL else checked_column(column, values, labels)
+            put(self, column, _unless_empty(column, found))
         put(self, "workload", _texts(workload, count, "workload"))
         put(self, "entity", _texts(entity, count, "entity"))
 
@@ -75,6 +75,17 @@ class JobSet:
         return len(self.names)
 
     COLUMNS = ("scale_factor", "weight", "steps", "arrival_s", "elapsed_s", "isolated_elapsed_s", "deadline_s")
+
+    @classmethod
+    def trusted(cls, names: Labels, columns: Mapping[str, IntArray | FloatArray]) -> JobSet:
+        """The jobs of read-only columns that ``checked_column`` has seen, all of them given; nothing is checked again."""
+        jobs = cls.__new__(cls)
+        put = object.__setattr__
+        for field, values in (("names", names), ("workload", None), ("entity", None)):
+            put(jobs, field, values)
+        for column in cls.COLUMNS:
+            put(jobs, column, _unless_empty(column, columns[column]))
+        return jobs
 
     def take(self, rows: object) -> JobSet:
         """The jobs at the given positions (or where a boolean mask holds), in that order."""
@@ -100,11 +111,20 @@ def _labels(names: Iterable[str] | int) -> Labels:
     return Labels(names, "job")
 
 
-def _optional(values: object, count: int, what: str, labels: Labels, *, strict: bool = False) -> FloatArray | None:
-    if values is None:
-        return None
-    array = vector(values, count, what, labels, missing=True, strict=strict)
-    return None if count and bool(np.isnan(array).all()) else read_only(array)
+def checked_column(name: str, values: object, labels: Labels) -> Any:
+    """A column of JobSet as a read-only (J,) array, None for its default. Raises InputError for what its rules forbid."""
+    count, optional = len(labels), name in OPTIONAL
+    if name == "scale_factor":
+        return whole(values, count, name, labels)
+    strict, default = name in ("weight", "deadline_s"), 1.0 if name == "weight" else 0.0
+    return vector(values, count, name, labels, strict=strict, missing=optional, default=default)
+
+
+def _unless_empty(column: str, values: Any) -> Any:
+    """An optional column of which nothing is known is none."""
+    if column not in OPTIONAL or values is None or not len(values):
+        return values
+    return None if np.isnan(values[0]) and np.isnan(values).all() else values
 
 
 def _texts(values: Sequence[str | None] | None, count: int, what: str) -> tuple[str | None, ...] | None:

@@ -33,7 +33,7 @@ def equal_share_rate(instance: Instance, space: AllocationSpace) -> FloatArray:
     """(J,) rate under the proportional allocation of the yardstick."""
     count = instance.yardstick.count
     share = count / count.sum() if count.sum() > 0 else count
-    return _positive(_yardstick_rates(space) @ share)
+    return _positive(np.einsum("jc,c->j", _yardstick_rates(space), share))
 
 
 def isolated_rate(instance: Instance, space: AllocationSpace) -> FloatArray:

@@ -52,20 +52,19 @@ class Prices(Mapping[str, float]):
     are, and so do the cells that gangs fit on: the price of a type of which there is none says nothing about the first
     one (go.what_if does).
 
-    jobs: (J,) worth of one more unit of each job's time, or None.
-    throughput: (J,) worth of one more unit of each job's throughput (at the rates that the policy believes in), or None.
     floors: (J,) worth of a floor that is lower by one unit of measured throughput, or None.
     cost_per_hour: (R,) money for one accelerator for an hour, NaN where unknown, or None.
     """
 
     accelerators: Labels
     per_accelerator: FloatArray
-    jobs: FloatArray | None = None
     unit: str = ""
-    _range: Callable[[], FloatArray | None] = field(default=lambda: None, repr=False)
-    throughput: FloatArray | None = None
     floors: FloatArray | None = None
     cost_per_hour: FloatArray | None = None
+    _range: Callable[[], FloatArray | None] = field(default=lambda: None, repr=False)
+    _of_jobs: Callable[[], tuple[FloatArray | None, FloatArray | None]] = field(
+        default=lambda: (None, None), repr=False
+    )
 
     def __getitem__(self, name: str) -> float:
         return float(self.per_accelerator[self.accelerators.index(name)])
@@ -86,6 +85,20 @@ class Prices(Mapping[str, float]):
             return None
         both = zip(self.accelerators, self.per_accelerator, self.cost_per_hour, strict=True)
         return {name: float(price / cost) for name, price, cost in both if cost > 0}
+
+    @cached_property
+    def _by_job(self) -> tuple[FloatArray | None, FloatArray | None]:
+        return self._of_jobs()
+
+    @property
+    def jobs(self) -> FloatArray | None:
+        """(J,) worth of one more unit of each job's time, or None."""
+        return self._by_job[0]
+
+    @property
+    def throughput(self) -> FloatArray | None:
+        """(J,) worth of one more unit of each job's throughput (at the rates that the policy believes in), or None."""
+        return self._by_job[1]
 
     @cached_property
     def sides(self) -> FloatArray | None:

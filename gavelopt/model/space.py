@@ -189,7 +189,7 @@ class AllocationSpace:
     def usage(self, x: FloatArray) -> FloatArray:
         """(C,) use of each resource under ``x``."""
         if self.singles is not None:
-            return np.asarray(self.singles.use @ x.reshape(self.singles.table.shape))
+            return np.asarray(np.einsum("j,jc->c", self.singles.use, x.reshape(self.singles.table.shape)))
         return np.asarray(self.matrices[2] @ x)
 
     @cached_property
@@ -198,9 +198,9 @@ class AllocationSpace:
         if self.grid is None:
             best = np.asarray(self.matrices[0].max(axis=1).todense()).ravel() if self.size else np.zeros(len(self.jobs))
             return np.asarray(best * self.time)
-        best = np.zeros(len(self.jobs))
+        best, everywhere = np.zeros(len(self.jobs)), bool(self.grid.usable.all())
         for table, usable in zip(self.grid.table.T, self.grid.usable.T, strict=True):
-            np.maximum(best, table, out=best, where=usable)
+            np.maximum(best, table, out=best, where=True if everywhere else usable)
         if self.family is not None:
             of_kind = np.zeros(len(self.family.jobs_of_kind))
             np.maximum.at(of_kind, self.family.members.ravel(), self.family.rates.ravel())

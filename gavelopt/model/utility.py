@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from gavelopt.model.arrays import BoolArray, FloatArray
+from gavelopt.model.arrays import BoolArray, FloatArray, inner
 
 NEAR_ZERO = 1e-6  # a power mean with p nearer to 0 is taken as the geometric mean: powers lose their digits there
 
@@ -56,8 +56,9 @@ class Utility:
 
     def value(self, rate: FloatArray) -> float:
         """U(r) in the normal form."""
-        on = self.active
-        u, w = self.per_job(rate)[on], self.weight[on]
+        u, w, on = self.per_job(rate), self.weight, self.active
+        if not on.all():
+            u, w = u[on], w[on]
         return min(self.cap, power_sum(u, w, self.p)) if self.p == -np.inf else power_sum(u, w, self.p)
 
     def reported(self, value: float) -> float:
@@ -90,7 +91,7 @@ def power_sum(u: FloatArray, w: FloatArray, p: float) -> float:
     if not w.all():  # who has no weight does not count, whatever its u
         u, w = u[w > 0], w[w > 0]
     if p == 1.0:
-        return float(np.dot(w, u))
+        return inner(w, u)
     if p == -np.inf:
         return float(u.min()) if u.size else np.inf
     if p == np.inf:
@@ -98,12 +99,12 @@ def power_sum(u: FloatArray, w: FloatArray, p: float) -> float:
     with np.errstate(divide="ignore"):
         logs = np.log(np.maximum(u, 0.0))
     if p == 0.0:
-        return float(np.dot(w, logs)) if u.size else 0.0
+        return inner(w, logs) if u.size else 0.0
     if not u.size or (p < 0 and bool((u <= 0).any())):
         return 0.0
     spread = p * logs
     if float(np.abs(spread).max()) < 0.1:  # near p = 0 the powers are all close to 1: what they lack counts
-        return float(np.exp((np.log(w.sum()) + np.log1p(np.dot(w / w.sum(), np.expm1(spread)))) / p))
+        return float(np.exp((np.log(w.sum()) + np.log1p(inner(w / w.sum(), np.expm1(spread)))) / p))
     powers = spread + np.log(w)
     top = powers.max()
     return 0.0 if top == -np.inf else float(np.exp((top + np.log(np.exp(powers - top).sum())) / p))

@@ -8,6 +8,7 @@ a cvxpy expression.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -124,15 +125,18 @@ class NumericView(View):
     """The numeric reading: numpy alone. ``rate`` is given, the words are arithmetic."""
 
     def __init__(
-        self, instance: Instance, space: AllocationSpace, rate: FloatArray, usage: FloatArray | None = None
+        self,
+        instance: Instance,
+        space: AllocationSpace,
+        rate: FloatArray,
+        usage: Callable[[], FloatArray] | None = None,
     ) -> None:
         super().__init__(instance, space)
-        self._rate = rate
-        self._usage = np.zeros(len(space.resources)) if usage is None else usage
+        self._rate, self._used = rate, usage
 
-    @property
+    @cached_property
     def usage(self) -> FloatArray:
-        return self._usage
+        return np.zeros(len(self.space.resources)) if self._used is None else self._used()
 
     @property
     def rate(self) -> FloatArray:

@@ -190,3 +190,12 @@ def test_columns_of_several_jobs(power: float, question: Plain, given_: Multipli
         box = [(0.0, None)] * (width + 1)
         best = float(oracle.solve(cost, oracle.sparse.csr_matrix(wide), np.append(limit, np.zeros(JOBS)), box)[-1])
     assert upper_bound(pairing.space, utility, given_) >= best - 1e-7 * max(1.0, best)
+
+
+def test_emphasis_that_sums_to_infinity_proves_nothing_false() -> None:
+    """Parts of an infinite sum are all 0; a minimum weighted by them would be proved to be 0."""
+    rates = np.ones((4, 1))
+    space = go.Instance.from_arrays(rates, [4.0]).space()
+    utility = Utility(-np.inf, np.ones(4), np.zeros(4), np.ones(4))
+    absurd = Multipliers(np.zeros(1), np.full(4, np.inf), None)
+    assert upper_bound(space, utility, absurd) >= 1.0

@@ -100,6 +100,16 @@ def multipliers(built: Built, utility: Utility, proof: Proof) -> Multipliers:
     return Multipliers(proof.price * unit * (value / unit) ** (1.0 - utility.p), None, at)
 
 
+def prices_again(built: Built, utility: Utility, prices: FloatArray, value: float) -> FloatArray:
+    """(R,) the market's prices that ``multipliers`` has turned into ``prices``, at a value of U; C.p = 1 for a minimum."""
+    unit = built.unit
+    if utility.p in (0.0, 1.0):
+        return prices
+    if utility.p == -np.inf:
+        return np.asarray(prices / float(built.market.capacity @ prices))
+    return np.asarray(prices / (unit * (value / unit) ** (1.0 - utility.p)))
+
+
 def _steepness(market: Market, level: float) -> FloatArray:
     """dy/dt of every job at a level."""
     offset = market.offset if len(market.offset) else np.zeros(1)

@@ -52,8 +52,17 @@ def near_box(market: Market, point: Point, floor: FloatArray) -> FloatArray:
 
 def end(this: Round, point: Point) -> Outcome:
     """The outcome of a round whose prices are ``point``. Raises OutOfTime, or SolverError with HiGHS's words."""
-    found = _end_choices(this, point) if this.crowd.market.power == 1.0 else _end_hulls(this, point)
-    return found or end_blended(this, point.price, point.level, PLACEMENTS)
+    market = this.crowd.market
+    if market.power in (1.0, -np.inf):
+        box = near_box(market, point, this.floor)
+    else:
+        box = max(4.0 * point.step, point.bandwidth) * scale_of(market, point.price, this.floor)
+    return end_within(this, point.price, point.level, box) or end_blended(this, point.price, point.level, PLACEMENTS)
+
+
+def end_within(this: Round, price: FloatArray, level: float, box: FloatArray) -> Outcome | None:
+    """The exact finish of the jobs that a box around the prices leaves open; None where too many. Raises as ``end``."""
+    return (_end_choices if this.crowd.market.power == 1.0 else _end_hulls)(this, price, level, box)
 
 
 def end_blended(this: Round, price: FloatArray, level: float, most: int) -> Outcome:
@@ -67,17 +76,16 @@ def end_blended(this: Round, price: FloatArray, level: float, most: int) -> Outc
     return graded_hulls(market, rows, mixed.own, mixed.price, mixed.level)
 
 
-def _end_choices(this: Round, point: Point) -> Outcome | None:
-    """The finish of a sum; None where too many jobs are open."""
+def _end_choices(this: Round, price: FloatArray, level: float, box: FloatArray) -> Outcome | None:
+    """The finish of a sum."""
     market, few = this.crowd.market, this.few
-    box = near_box(market, point, this.floor)
     while True:
-        look, last, near = set_aside(few, point.price, point.level, box)
+        look, last, near = set_aside(few, price, level, box)
         now = (near & TYPE_BITS).astype(np.int64)
-        jobs = open_choices(market, last.listed(), now[(near & UNDECIDED) > 0], point.price, box)
+        jobs = open_choices(market, last.listed(), now[(near & UNDECIDED) > 0], price, box)
         if len(jobs.job) > MOST_MOVES:
             return None
-        done = finish(jobs, this.crowd.capacity - look.demand, point.price, box, None, this.seconds_left)
+        done = finish(jobs, this.crowd.capacity - look.demand, price, box, None, this.seconds_left)
         if last.size == few.size or not _short(done, market):
             break
         box = WIDER * box
@@ -96,45 +104,41 @@ def bound_of_sum(this: Round, price: FloatArray) -> float:
     return float(market.capacity @ price) + (this.look.total - before) - paid + now
 
 
-def _end_hulls(this: Round, point: Point) -> Outcome | None:
-    """The finish of a minimum or a power mean; None where too many jobs are open."""
+def _end_hulls(this: Round, price: FloatArray, level: float, box: FloatArray) -> Outcome | None:
+    """The finish of a minimum or a power mean."""
     market, few = this.crowd.market, this.few
     minimum = market.power == -np.inf
-    if minimum:
-        box = near_box(market, point, this.floor)
-    else:
-        box = max(4.0 * point.step, point.bandwidth) * scale_of(market, point.price, this.floor)
     while True:
-        look, last, _ = set_aside(few, point.price, point.level, box)
+        look, last, _ = set_aside(few, price, level, box)
         rows = last.listed()
-        jobs = open_bases(market, rows, place(market, rows, point.price, point.level), point.price, box)
+        jobs = open_bases(market, rows, place(market, rows, price, level), price, box)
         if len(jobs.job) > MOST_MOVES:
             return None
         unit = 1.0 / look.slope if minimum and look.slope > 0 else 1.0
-        smooth = _level_term(market, look, point) if minimum else _price_terms(last, point, box)
+        smooth = _level_term(market, look) if minimum else _price_terms(last, price, box)
         left = this.crowd.capacity - look.demand
-        done = finish(jobs, left, point.price * unit, box * unit, smooth, this.seconds_left)
+        done = finish(jobs, left, price * unit, box * unit, smooth, this.seconds_left)
         if last.size == few.size or not _short(done, market):
             break
         box = WIDER * box
-    level = point.level + (float(done.along[0]) if minimum else 0.0)
-    price = point.price if minimum else np.maximum(point.price + done.along, 0.0)
+    level = level + (float(done.along[0]) if minimum else 0.0)
+    price = price if minimum else np.maximum(price + done.along, 0.0)
     need = place(market, rows, price, level).reach if minimum else None
     return graded_hulls(market, rows, _shares(market, jobs, done.amount, need), price, level)
 
 
-def _level_term(market: Market, look: Look, point: Point) -> Smooth:
+def _level_term(market: Market, look: Look) -> Smooth:
     """A change of the level: it is what is maximised, and costs the drift of demand."""
-    room = LEVEL_ROOM * point.level
-    up = max(min(market.ceiling - point.level, room), 0.0)
+    room = LEVEL_ROOM * look.level
+    up = max(min(market.ceiling - look.level, room), 0.0)
     return Smooth(look.drift[:, None], np.ones(1), np.array([-room]), np.array([up]))
 
 
-def _price_terms(last: Crowd, point: Point, box: FloatArray) -> Smooth:
+def _price_terms(last: Crowd, price: FloatArray, box: FloatArray) -> Smooth:
     """A change of the prices within the box: the smooth part of demand follows, and its use of capacity is maximised."""
     assert last.background is not None
     follow = -last.background.jacobian
-    return Smooth(follow, follow @ point.price, np.maximum(-box, -point.price), box)
+    return Smooth(follow, follow @ price, np.maximum(-box, -price), box)
 
 
 def _shares(market: Market, jobs: OpenJobs, amount: FloatArray, need: FloatArray | None) -> FloatArray:

@@ -3,7 +3,7 @@
     prices             a search for the clearing prices (``search``; ``market`` has the mathematics)
     bundle             where very many jobs are tied: a mixture of placements at several prices (``blend``)
     interior point     of the same market (``barrier``); for a sum finished exactly by a search that begins at its prices
-    resumed            first of all from the prices of the last answer, in a session
+    resumed            first of all from the prices of the last answer, in a session: an exact finish there, then a search
     exact              the exact method, where none of these closes the gap; the answer's notes say so
 
 Each is tried where the one before has not closed the gap; power means of few kinds of jobs begin with the interior point.
@@ -13,24 +13,25 @@ Jobs that are alike are merged first. A handful of kinds is one small program, s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
-from gavelopt.engine.aggregate import merge
+from gavelopt.engine.aggregate import Merged, merge
 from gavelopt.engine.exact import by_program, exact, task_of
 from gavelopt.engine.prices.barrier import interior, outcome_of
 from gavelopt.engine.prices.block import NO_ROWS
-from gavelopt.engine.prices.build import Built, build, multipliers
+from gavelopt.engine.prices.build import Built, build, multipliers, prices_again
 from gavelopt.engine.prices.market import Market, available_threads
 from gavelopt.engine.prices.outcome import Outcome
-from gavelopt.engine.prices.search import blended, box_around, search
-from gavelopt.engine.prices.start import resumed
+from gavelopt.engine.prices.search import blended, box_around, nearby, search
+from gavelopt.engine.prices.start import Start, rescaled, resumed
 from gavelopt.engine.problem import Answer, OutOfTime, Problem
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers
-from gavelopt.model.arrays import FloatArray
+from gavelopt.model.utility import Utility
 
 HANDFUL = 300  # kinds: up to so many, no solver needs help
 FEW = 2_000  # kinds: below, single ones are so heavy that a search for prices often needs the interior point in the end
@@ -49,6 +50,8 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
     if utility is None or why is not None:
         return _noted(exact(problem, aggregate=aggregate), why or "")
     cores = threads or available_threads()
+    if (again := _again(problem, utility, cores)) is not None:
+        return again
     merged = merge(problem.space, utility, row=problem.row) if aggregate else None
     space, form = (merged.space, merged.utility) if merged else (problem.space, utility)
     notes = [f"{len(problem.space.jobs)} jobs merged into {len(merged.count)} kinds"] if merged else []
@@ -65,14 +68,44 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
     if found is None or (found.gap(built.market) > problem.tolerance and not built.dead and problem.seconds_left > 0.0):
         reached = "" if found is None else f"; they had closed the gap to {found.gap(built.market):.2g}"
         return _noted(by_program(task_of(problem, utility), merged), f"prices did not reach the tolerance{reached}")
+    return _answer(problem, built, merged, found, how, notes)
+
+
+def _again(problem: Problem, utility: Utility, cores: int) -> Answer | None:
+    """The exact finish at the prices of a session's last answer, where that closes the gap. Jobs are not merged: they were
+    not alike then, and few have come since."""
+    last = problem.warm
+    if last is None or last.details.get("kinds") != len(last.instance.jobs):
+        return None
+    built = build(problem.space, utility, cores)
+    at = last_start(built, problem)
+    try:
+        found = None if at is None else nearby(built.market, at, _goal(built.market, problem), problem.deadline)
+    except (OutOfTime, SolverError):  # of the small program of the finish: the search that follows has others
+        return None
+    if found is None or found.gap(built.market) > _goal(built.market, problem):
+        return None
+    return _answer(problem, built, None, found, "prices of the last answer", [])
+
+
+def _answer(
+    problem: Problem, built: Built, merged: Merged | None, found: Outcome, how: str, notes: Sequence[str]
+) -> Answer:
+    """What was found, written out job by job."""
+    form, member = (merged.utility, merged.member) if merged else (problem.utility, NO_ROWS)
+    assert form is not None
     proof = multipliers(built, form, found.proof)
-    details = {"engine": how, "rounds": found.rounds, "open_jobs": found.open_jobs}
     words = f"{how}: {found.rounds} round(s), {found.open_jobs} jobs open in the last one"
     return Answer(
-        found.plan.dense(problem.space.time, len(space.capacity), merged.member if merged else NO_ROWS, cores),
+        found.plan.dense(problem.space.time, built.market.types, member, built.market.threads),
         merged.expand_multipliers(proof) if merged else proof,
         notes=(*notes, words),
-        details=details,
+        details={
+            "engine": how,
+            "rounds": found.rounds,
+            "open_jobs": found.open_jobs,
+            "kinds": built.market.jobs,
+        },
     )
 
 
@@ -96,12 +129,13 @@ def _noted(answer: Answer, why: str) -> Answer:
 def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
     """The best outcome within the deadline, and the engine that found it."""
     market = built.market
-    goal = min(problem.tolerance, SUM_GOAL) if market.power == 1.0 else 0.5 * problem.tolerance
+    goal = _goal(market, problem)
     engines: list[tuple[str, Engine]] = [("prices", _prices), ("bundle", _bundle), ("interior point", _interior)]
     if market.power not in (1.0, -np.inf) and market.jobs <= FEW:
         engines = [engines[2], engines[1]]
-    if _known_prices(problem) is not None:
-        engines = [("prices of the last answer", _resumed), *engines]
+    known = last_start(built, problem)
+    if known is not None:
+        engines = [("prices of the last answer", partial(_resumed, known)), *engines]
     best: Outcome | None = None
     name = ""
     for how, engine in engines:
@@ -117,23 +151,27 @@ def solve_market(built: Built, problem: Problem) -> tuple[Outcome | None, str]:
     return best, name
 
 
+def _goal(market: Market, problem: Problem) -> float:
+    return min(problem.tolerance, SUM_GOAL) if market.power == 1.0 else 0.5 * problem.tolerance
+
+
 def _prices(market: Market, goal: float, problem: Problem) -> Outcome | None:
     return search(market, goal, seed=problem.seed, deadline=problem.deadline)[0]
 
 
-def _resumed(market: Market, goal: float, problem: Problem) -> Outcome | None:
-    """From the prices of an earlier answer; those of a minimum that one job decides are 0 and no place to start from."""
-    price = _known_prices(problem)
-    if price is None:
+def _resumed(at: Start, market: Market, goal: float, problem: Problem) -> Outcome | None:
+    return search(market, goal, seed=problem.seed, deadline=problem.deadline, start=rescaled(market, at))[0]
+
+
+def last_start(built: Built, problem: Problem) -> Start | None:
+    """The prices and the level of a session's last answer; those of a minimum that one job decides are 0, and of no use."""
+    last, form = problem.warm, problem.utility
+    if last is None or last.multipliers is None or last.value is None or form is None:
         return None
-    return search(market, goal, seed=problem.seed, deadline=problem.deadline, start=resumed(market, price))[0]
-
-
-def _known_prices(problem: Problem) -> FloatArray | None:
-    """(R,) prices of an earlier answer of a session, where they are of use."""
-    price = None if problem.warm is None else problem.warm.prices
-    usable = price is not None and len(price) == len(problem.space.capacity) and bool((price > 0).any())
-    return price if usable else None
+    prices, value = last.multipliers.prices, form.normal(last.value)
+    if prices is None or len(prices) != built.market.types or not (prices > 0).any():
+        return None
+    return resumed(built.market, prices_again(built, form, prices, value), value / built.unit)
 
 
 def _bundle(market: Market, goal: float, problem: Problem) -> Outcome:

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 
 from gavelopt.engine.prices.crowd import set_aside
-from gavelopt.engine.prices.endings import Round, end, end_blended, near_box
+from gavelopt.engine.prices.endings import Round, end, end_blended, end_within, near_box
 from gavelopt.engine.prices.market import Crowd, Market
 from gavelopt.engine.prices.newton import Point, scale_of, solve_prices
 from gavelopt.engine.prices.outcome import Outcome
@@ -61,6 +61,15 @@ def search(
         if (best is not None and best.gap(market) <= goal) or time.perf_counter() > deadline:
             break
     return best, at
+
+
+def nearby(market: Market, at: Start, goal: float, deadline: float) -> Outcome | None:
+    """One exact finish at prices that are thought to be very near; None where too many jobs are open. Raises as ``end``."""
+    crowd = Crowd(market, market.capacity)
+    look, few, mark = set_aside(crowd, at.price, at.level, at.box)
+    if few.size > SMALL:
+        return None
+    return end_within(Round(crowd, few, look, at.box, mark, at.floor, goal, deadline), at.price, at.level, at.box)
 
 
 def _round(crowd: Crowd, at: Start, goal: float, deadline: float, last: bool) -> tuple[Outcome | None, Start]:

@@ -24,7 +24,9 @@ NARROWEST_BOX, WIDEST_BOX = 1e-7, 0.5  # relative to the price
 LOWEST = 1e-9  # of the first price: what counts as no price at all
 SMOOTHED = 0.15  # of the box: the bandwidth of that step's look; wider costs time, narrower leaves few moves to count
 LEFT = 0.1  # what one Newton step is taken to leave of the error before it
-RESUMED_BOX = 1e-3  # relative: how far a few jobs that come or go move the prices, at most
+RESUMED_BOX = 4e-3  # relative: how far a few jobs that come or go move the prices, at most
+RESUMED_RATIO = 1e-3  # the same for a minimum, whose level takes up what moves all prices alike
+RESUMED_BENT = 3e-4  # for a power mean, whose finish is linear in the prices
 FINE = 1e-4  # relative error of the scale of such prices
 FIRST_EXCESS = 0.01  # of capacity, at which the first sample counts as solved
 
@@ -55,15 +57,21 @@ def locate(market: Market, seed: int) -> Start:
     return stride(Crowd(market, market.capacity), at)
 
 
-def resumed(market: Market, price: FloatArray) -> Start:
-    """A start at prices that cleared a market much like this one; of a minimum or a power mean only their ratios count."""
-    crowd, level = Crowd(market, market.capacity), 0.0
+def resumed(market: Market, price: FloatArray, level: float) -> Start:
+    """A start at the prices and the level that cleared a market much like this one."""
     floor = np.full(market.types, LOWEST * float(price.max(initial=0.0)) + 1e-300)
+    near = {1.0: RESUMED_BOX, -np.inf: RESUMED_RATIO}.get(market.power, RESUMED_BENT)
+    return Start(price, min(level, market.ceiling), near * scale_of(market, price, floor), floor)
+
+
+def rescaled(market: Market, at: Start) -> Start:
+    """The same prices at the scale (a sum: as they are) and the level that suit this market."""
+    crowd, price, level = Crowd(market, market.capacity), at.price, 0.0
     if market.power == -np.inf:
-        price, level = _first_level(crowd, price / float(market.capacity @ price), FINE)
+        price, level = _first_level(crowd, price, FINE)
     elif market.power != 1.0:
         price = _balanced(crowd, price, FINE)
-    return Start(price, level, RESUMED_BOX * scale_of(market, price, floor), floor)
+    return Start(price, level, RESUMED_RATIO * scale_of(market, price, at.floor), at.floor)
 
 
 def stride(crowd: Crowd, at: Start) -> Start:
