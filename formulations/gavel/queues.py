@@ -76,16 +76,19 @@ def _serve(problem: go.Problem) -> go.Answer:
     free, rng = instance.cluster.count.copy(), np.random.default_rng(problem.seed)
     x = np.zeros(grid.table.shape)
     waiting: list[int] = []
-    for job in queue_order(instance, policy.order).tolist():
-        if not space.ceiling[job] > 0:
-            continue
+    order = queue_order(instance, policy.order)
+    order = order[space.ceiling[order] > 0]
+    for place, job in enumerate(order.tolist()):
         room = np.flatnonzero(grid.usable[job] & (grid.table[job] > 0) & (free >= scale[job]))
-        if (waiting and not policy.backfill) or not len(room):
+        if not len(room):
             waiting.append(job)
-        else:
-            chosen = room[np.argmax(grid.table[job, room])] if policy.heterogeneous else rng.choice(room)
-            x[job, chosen] = 1.0
-            free[chosen] -= scale[job]
+            if not policy.backfill:  # nobody passes the one who waits
+                waiting += order[place + 1 :].tolist()
+                break
+            continue
+        chosen = room[np.argmax(grid.table[job, room])] if policy.heterogeneous else rng.choice(room)
+        x[job, chosen] = 1.0
+        free[chosen] -= scale[job]
     return _join(problem, x, waiting, policy.backfill)
 
 

@@ -22,46 +22,57 @@ import numpy as np
 
 import gavelopt as go
 
+Fill = list[tuple[int, float]]  # (type, time there)
 
-def _best_fill(rates: go.FloatArray, free: go.FloatArray, scale: float) -> tuple[go.FloatArray, float]:
-    """(R,) the fill of the fastest types within ``free`` accelerators and one unit of time, and its rate."""
-    fill, left = np.zeros(len(rates)), 1.0
-    for column in np.argsort(-rates, kind="stable"):
-        if rates[column] <= 0 or left <= 0:
+
+def _best_fill(fastest: list[int], rates: list[float], free: list[float], scale: float) -> tuple[Fill, float]:
+    """The fill of the fastest types within ``free`` accelerators and one unit of time, and its rate.
+
+    In plain numbers: a queue of very many jobs asks for very many fills of very few types.
+    """
+    fill, left, rate = [], 1.0, 0.0
+    for column in fastest:
+        if rates[column] <= 0.0 or left <= 0.0:
             break
-        fill[column] = min(left, max(free[column], 0.0) / scale)
-        left -= fill[column]
-    return fill, float(fill @ rates)
+        part = min(left, free[column] / scale)
+        if part > 0.0:
+            fill.append((column, part))
+            left -= part
+            rate += part * rates[column]
+    return fill, rate
 
 
 def _closed_form(problem: go.Problem) -> go.Answer:
-    instance = problem.instance
-    x = np.zeros((len(instance.jobs), len(instance.cluster)))
-    shortest = int(np.argmin(_shortest_times(problem)))
-    x[shortest], _ = _best_fill(
-        instance.rates[shortest], instance.cluster.count, float(instance.jobs.scale_factor[shortest])
-    )
-    return go.Answer(x.ravel())
+    queue = np.argsort(_shortest_times(problem), kind="stable")[:1]
+    return _served(problem, queue)
 
 
 def _lexicographic(problem: go.Problem) -> go.Answer:
-    instance, steps = problem.instance, _steps(problem)
-    rates, scale = instance.rates, instance.jobs.scale_factor.astype(float)
-    free = instance.cluster.count.copy()
-    x = np.zeros(rates.shape)
-    queue = [(float(t), i) for i, t in enumerate(_shortest_times(problem)) if np.isfinite(t)]
+    times = _shortest_times(problem)
+    return _served(problem, np.flatnonzero(np.isfinite(times)))
+
+
+def _served(problem: go.Problem, jobs: go.IntArray) -> go.Answer:
+    """Of ``jobs`` the one that can finish first among what is left takes its best fill, and so on."""
+    instance, steps, times = problem.instance, _steps(problem), _shortest_times(problem)
+    rates, scale = instance.rates.tolist(), instance.jobs.scale_factor.tolist()
+    fastest = np.argsort(-instance.rates, axis=1, kind="stable").tolist()
+    free = instance.cluster.count.tolist()
+    x = np.zeros(instance.rates.shape)
+    queue = list(zip(times[jobs].tolist(), jobs.tolist(), strict=True))
     heapq.heapify(queue)
-    while queue and (free > 0).any():
+    while queue and any(free):
         promised, job = heapq.heappop(queue)
-        fill, rate = _best_fill(rates[job], free, scale[job])
-        if rate <= 0:
+        fill, rate = _best_fill(fastest[job], rates[job], free, scale[job])
+        if rate <= 0.0:
             continue
-        now = float(steps[job] / rate)
+        now = float(steps[job]) / rate
         if queue and now > promised and now > queue[0][0]:
             heapq.heappush(queue, (now, job))
             continue
-        x[job] = fill
-        free = np.maximum(free - scale[job] * fill, 0.0)
+        for column, part in fill:
+            x[job, column] = part
+            free[column] = max(free[column] - scale[job] * part, 0.0)
     return go.Answer(x.ravel())
 
 

@@ -71,6 +71,8 @@ def report(
         if out is not None and not out.parent.is_dir():
             raise InputError("no such folder", where=str(out.parent), fix="make the folder first")
         found = {record["key"]: record for path in records for record in read_records(path)}
+        if not found:
+            raise InputError("no runs to report", where=", ".join(map(str, records)), fix="give a records.jsonl")
         if out is None:
             talk.show(bench_view(list(found.values())), as_json=False)
         else:

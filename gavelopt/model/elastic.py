@@ -17,7 +17,7 @@ from scipy import sparse
 from gavelopt.errors import InputError, UnknownName
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
-from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, as_floats, read_only
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, as_floats, positions, read_only
 from gavelopt.model.batch import BatchLimits, Best, best_batch, grid_batch
 from gavelopt.model.cluster import Cluster
 from gavelopt.model.elastic_jobs import ElasticJobs
@@ -329,7 +329,7 @@ class ElasticInstance:
 
     def take(self, rows: Sequence[int] | IntArray | BoolArray) -> ElasticInstance:
         """The instance with only the jobs at the given positions, in that order."""
-        at = np.arange(len(self.jobs))[np.asarray(rows)]
+        at = positions(len(self.jobs), rows)
         return self.replace(jobs=self.jobs.take(at), current=None if self.current is None else self.current[at])
 
     def with_nodes(self, nodes: int | Iterable[int]) -> ElasticInstance:

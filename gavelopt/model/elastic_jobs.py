@@ -9,7 +9,7 @@ import numpy as np
 
 from gavelopt.errors import InputError
 from gavelopt.labels import Labels
-from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, as_floats, read_only, vector, whole
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray, as_floats, positions, read_only, vector, whole
 from gavelopt.model.goodput import PERF
 
 MOST_REPLICAS = 64  # Pollux's own cap
@@ -136,7 +136,7 @@ class ElasticJobs:
 
     def take(self, rows: object) -> ElasticJobs:
         """The jobs at the given positions (or where a boolean mask holds), in that order."""
-        at = np.arange(len(self))[np.asarray(rows)]
+        at = positions(len(self), rows)
         return ElasticJobs([self.names[i] for i in at], **{name: getattr(self, name)[at] for name in self.COLUMNS})
 
     def replace(self, **changes: object) -> ElasticJobs:

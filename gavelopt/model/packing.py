@@ -22,7 +22,7 @@ import numpy as np
 
 from gavelopt.errors import InputError, UnknownName
 from gavelopt.labels import Labels
-from gavelopt.model.arrays import FloatArray, IntArray, read_only, vector
+from gavelopt.model.arrays import FloatArray, IntArray, positions, read_only, vector
 from gavelopt.model.latency import INTERPOLATIONS, US_PER_MS, BatchProfile, LatencyCurve
 from gavelopt.model.queries import Query
 
@@ -110,7 +110,7 @@ class SessionSet:
 
     def take(self, rows: object) -> SessionSet:
         """The sessions at the given positions, in that order."""
-        at = np.arange(len(self))[np.asarray(rows)]
+        at = positions(len(self), rows)
         return SessionSet(
             [self.names[i] for i in at],
             model=[self.model[i] for i in at],

@@ -125,3 +125,11 @@ def test_mistakes(words: list[str], said: str) -> None:
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 2
     assert said in done.stderr
+
+
+def test_a_file_without_runs_is_no_report(tmp_path: Path) -> None:
+    empty = tmp_path / "records.jsonl"
+    empty.touch()
+    done = CliRunner().invoke(app, ["report", str(empty)])
+    assert done.exit_code == 2
+    assert "no runs to report" in done.stderr

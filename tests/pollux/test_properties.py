@@ -47,6 +47,7 @@ def test_the_order_of_jobs_does_not_matter(seed: int, p: float) -> None:
     order = np.random.default_rng(seed).permutation(7)
     one, other = go.solve(instance, "pollux_fitness", p=p), go.solve(instance.take(order), "pollux_fitness", p=p)
     assert one.value == pytest.approx(other.value, rel=1e-6)
+    assert len(instance.take([]).jobs) == 0
 
 
 @FEW
