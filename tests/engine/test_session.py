@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -75,6 +77,54 @@ def test_warm_prices_end_at_the_cold_value(policy: str, monkeypatch: pytest.Monk
         assert warm.value == pytest.approx(cold.value, rel=2e-6, abs=2e-6 * weight)
         resumed += "prices of the last answer" in str(warm.details)
     assert resumed > 0
+
+
+# most: of the 10 solves, those that had to search on; a finish of bent utilities is less exact
+@pytest.mark.parametrize(
+    ("policy", "options", "most"),
+    [("max_sum", {}, 3), ("max_min", {"normalize": None}, 3), ("makespan", {}, 3), ("power_mean", {"p": 0.5}, 8)],
+)
+def test_one_job_among_thousands_needs_no_search(policy: str, options: dict[str, Any], most: int) -> None:
+    session = go.Session(go.examples.crowd(3_000, 4, 4.0, seed=5), policy, method="fast", **options)
+    session.solve()
+    searched = 0
+    for number in range(10):
+        if number % 2:
+            session.remove(session.jobs[77 * number])
+        else:
+            rates = {"a0": 3.0 + number, "a1": 5.0, "a2": 9.0, "a3": 12.0}
+            session.add({"name": f"n{number}", "rates": rates, "scale_factor": 1 + number % 3, "steps": 900.0})
+        warm = session.solve()
+        assert warm.status == "optimal"
+        assert warm.bound_kind == "proved"
+        searched += warm.details["rounds"] > 0
+    assert searched <= most
+    cold = go.solve(session.instance(), policy, method="fast", **options)
+    assert warm.value == pytest.approx(cold.value, rel=2e-6)
+
+
+def test_a_job_that_nothing_can_help_decides_from_then_on() -> None:
+    """The level of the last answer lies above what the newcomer can ever have."""
+    session = go.Session(go.examples.crowd(3_000, 4, 4.0, seed=5), "makespan", method="fast")
+    session.solve()
+    session.add({"name": "slow", "rates": {"a0": 0.01}, "steps": 1e6})
+    found = session.solve()
+    assert found.status == "optimal"
+    assert found.value == pytest.approx(1e8)
+    session.remove("slow")
+    assert session.solve().status == "optimal"
+
+
+def test_a_rate_may_become_unknown_again_and_a_bad_value_changes_nothing() -> None:
+    session = go.Session(start(3), "max_sum")
+    session.update("j1", rates={"v100": float("nan")}, steps=None)
+    row = session.instance().jobs.names.index("j1")
+    assert not session.instance().throughputs.known_cells[row, 0]
+    assert session.instance().rates[row, 0] == 0.0
+    for change in ({"rates": {"k80": -1.0}}, {"weight": 0.0}, {"scale_factor": 1.5}, {"deadline_s": 0.0}):
+        with pytest.raises(go.InputError, match="j1"):
+            session.update("j1", **change)
+    assert session.instance().jobs.weight[row] > 0
 
 
 @pytest.mark.parametrize("policy", ["max_sum", "max_min", "proportional_fairness"])

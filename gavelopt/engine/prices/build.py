@@ -101,13 +101,17 @@ def multipliers(built: Built, utility: Utility, proof: Proof) -> Multipliers:
 
 
 def prices_again(built: Built, utility: Utility, prices: FloatArray, value: float) -> FloatArray:
-    """(R,) the market's prices that ``multipliers`` has turned into ``prices``, at a value of U; C.p = 1 for a minimum."""
+    """(R,) the market's prices that ``multipliers`` has turned into ``prices``, at a value of U; C.p = 1 for a minimum.
+
+    Not finite for a power mean of value 0.
+    """
     unit = built.unit
     if utility.p in (0.0, 1.0):
         return prices
     if utility.p == -np.inf:
         return np.asarray(prices / float(built.market.capacity @ prices))
-    return np.asarray(prices / (unit * (value / unit) ** (1.0 - utility.p)))
+    with np.errstate(divide="ignore"):
+        return np.asarray(prices / (unit * np.power(max(value, 0.0) / unit, 1.0 - utility.p)))
 
 
 def _steepness(market: Market, level: float) -> FloatArray:

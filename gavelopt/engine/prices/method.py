@@ -171,7 +171,8 @@ def last_start(built: Built, problem: Problem) -> Start | None:
     prices, value = last.multipliers.prices, form.normal(last.value)
     if prices is None or len(prices) != built.market.types or not (prices > 0).any():
         return None
-    return resumed(built.market, prices_again(built, form, prices, value), value / built.unit)
+    again = prices_again(built, form, prices, value)
+    return resumed(built.market, again, value / built.unit) if np.isfinite(again).all() else None
 
 
 def _bundle(market: Market, goal: float, problem: Problem) -> Outcome:
