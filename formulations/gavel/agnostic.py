@@ -6,6 +6,8 @@ import numpy as np
 
 import gavelopt as go
 
+EQUAL = 1e-9  # difference of average speeds, relative to the fastest type, that is rounding
+
 
 def check_agnostic(policy: go.Policy, agnostic: bool) -> None:
     """Raise InputError unless ``agnostic`` is a truth value that goes with the policy's other options."""
@@ -18,14 +20,16 @@ def check_agnostic(policy: go.Policy, agnostic: bool) -> None:
 
 
 def rates_as_on(instance: go.Instance, accelerator: str | None) -> go.FloatArray:
-    """(J, R) every rate as on ``accelerator``; None means the type that is fastest on average over the jobs,
-    of the types that the cluster has."""
+    """(J, R) every rate as on ``accelerator``; None means the type that is fastest on average over the jobs, of the types that
+    the cluster has; of equally fast ones the first by name, so that the order of a table decides nothing."""
     rates = instance.throughputs.rates
     if not rates.size:
         return rates
     if accelerator is None:
         relative = (rates / np.maximum(rates.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
-        column = int(np.argmax(np.where(instance.cluster.count > 0, relative, -1.0)))
+        present = np.where(instance.cluster.count > 0, relative, -1.0)
+        fastest = np.flatnonzero(present >= present.max() - EQUAL).tolist()
+        column = min(fastest, key=list(instance.cluster.accelerators).__getitem__)
     else:
         column = instance.cluster.accelerators.index(accelerator)
     return np.repeat(rates[:, column : column + 1], rates.shape[1], axis=1)

@@ -6,7 +6,8 @@ greatest price among all multipliers that prove the optimum (Danskin). With the 
 
     y, w >= 0,    w_i + s_i y_c >= g_i T_ic,    capacity.y + time.w  =  optimum
 
-so each side is one small linear program over (y, w[, lambda]), on merged jobs. Where every job is at its ceiling, or a
+so each side is one small linear program over (y, w[, lambda]), on merged jobs; of many only those near a tie have
+variables of their own (``prices.faces``). Where every job is at its ceiling, or a
 job that can run nowhere fixes the value, y = 0 is among them and is the price shown. References by which rates are
 normalised are held as they are, also where they depend on the counts.
 """
@@ -29,6 +30,8 @@ from gavelopt.model.utility import Utility
 
 SLACK = 1e-9  # how far from the optimum a price vector may be and still count as proof
 NOISE = 1e-5  # error of a solver's price, relative to what all capacity is worth
+SPARE = 1e-6  # of a capacity: less may be rounding
+MANY, TOO_MANY = 3_000, 100_000  # cells after merging: beyond, a program over all jobs is slow; takes minutes
 
 
 def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
@@ -53,7 +56,11 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
         return time_prices([(space, tangent[1])], price, found.time) * slope, tangent[1] * slope
 
     def sides() -> FloatArray | None:
-        faces = price_faces(space, utility, taken.rate(answer.x)) if exact and not floors else None
+        if not exact or floors:
+            return None
+        if not price.any() and (taken.usage(answer.x) < (1.0 - SPARE) * space.capacity).all():
+            return np.zeros((len(price), 2))  # what is left over has no price in any proof
+        faces = price_faces(space, utility, taken.rate(answer.x), price)
         return None if faces is None else snapped(faces, price, space.capacity) * slope
 
     return Prices(
@@ -89,8 +96,8 @@ def snapped(faces: FloatArray, price: FloatArray, capacity: FloatArray) -> Float
     return np.sort(np.where(near, price[:, None], faces), axis=1)
 
 
-def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray) -> FloatArray | None:
-    """(C, 2) least and greatest optimal price of each resource in units of U, at the optimal rates ``rate``."""
+def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray, price: FloatArray) -> FloatArray | None:
+    """(C, 2) least and greatest optimal price of each resource in units of U, at the optimal rates and one price of each."""
     if not (utility.p <= 1.0) or space.plain is None:
         return None
     value = utility.value(rate)
@@ -102,8 +109,33 @@ def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray) -> F
     if merged is not None:
         total = np.bincount(merged.member, weights=rate, minlength=len(merged.count)).astype(np.float64)
         space, utility, rate = merged.space, merged.utility, total
+    cells = len(rate) * len(price)
+    ends = _ends_among_many(space, utility, rate, price) if cells > MANY and price.any() else None
+    if ends is not None or cells > TOO_MANY:
+        return ends
     worth = _emphasised(space, utility, rate) if utility.p == -np.inf else _fixed(space, utility, rate)
     return None if worth is None else _sides(worth, space.capacity)
+
+
+def _ends_among_many(
+    space: AllocationSpace, utility: Utility, rate: FloatArray, price: FloatArray
+) -> FloatArray | None:
+    """The same by a program over the prices and a few jobs; None where that does not come to an end."""
+    from gavelopt.engine.prices.build import build, prices_again
+    from gavelopt.engine.prices.faces import price_ends, strictly_convex
+
+    built, value = build(space, utility, 1), utility.value(rate)
+    unit = built.unit if utility.p == -np.inf else 1.0
+    again = prices_again(built, utility, price, value)
+    if utility.p in (1.0, -np.inf):
+        ends = price_ends(built.market, again, min(value / unit, built.market.ceiling))
+    else:
+        ends = np.column_stack([price, price]) if strictly_convex(built.market, again) else None
+    if ends is None:
+        return None
+    paid = float(built.market.capacity @ ends.max(axis=1))
+    ends = np.where(ends * built.market.capacity[:, None] > 100.0 * SLACK * paid, ends * unit, 0.0)
+    return np.where(space.capacity[:, None] > 0, ends, np.array([0.0, np.inf]))
 
 
 @dataclass(frozen=True, eq=False)
