@@ -46,26 +46,30 @@ def effective_weights(instance: go.Instance, final: np.ndarray) -> go.FloatArray
     return effective
 
 
-def _apart(instance: go.Instance) -> go.FloatArray:
-    """(J,) jobs with different numbers are never merged: entities apart, and each job of a queue on its own."""
-    owners = instance.jobs.entity
+def water_groups(instance: go.Instance) -> go.WaterGroups:
+    """Who shares with whom: every job on its own, or the jobs of an entity."""
+    jobs, owners = instance.jobs, instance.jobs.entity
     if not instance.entities or owners is None:
-        return np.zeros(len(instance.jobs))
+        return go.WaterGroups.flat(jobs.weight)
     number = {entity.name: position for position, entity in enumerate(instance.entities)}
-    queued = {entity.name for entity in instance.entities if entity.policy == "fifo"}
-    places = [len(number) + job if owner in queued else number[str(owner)] for job, owner in enumerate(owners)]
-    return np.array(places, dtype=np.float64)
+    place = np.empty(len(jobs))
+    place[np.argsort(jobs.arrival_s, kind="stable")] = np.arange(len(jobs))
+    return go.WaterGroups(
+        np.array([number[str(owner)] for owner in owners]),
+        jobs.weight,
+        place,
+        np.array([entity.weight for entity in instance.entities]),
+        np.array([entity.policy == "fifo" for entity in instance.entities]),
+    )
 
 
 def _fill(problem: go.Problem) -> go.Answer:
-    instance = problem.instance
     assert problem.utility is not None
     return go.fill_levels(
         go.Task(problem.space, problem.utility, tolerance=problem.tolerance, deadline=problem.deadline),
-        go.equal_share_rate(instance, problem.space),
-        instance.jobs.scale_factor.astype(np.float64),
-        lambda final: effective_weights(instance, final),
-        np.column_stack([_apart(instance), instance.jobs.weight]),
+        go.equal_share_rate(problem.instance, problem.space),
+        problem.instance.jobs.scale_factor.astype(np.float64),
+        water_groups(problem.instance),
     )
 
 
@@ -103,28 +107,14 @@ class WaterFilling(go.Policy):
     def examine(
         self, instance: go.Instance, space: go.AllocationSpace, x: go.FloatArray, proof: Any
     ) -> Sequence[go.Check]:
-        """The judge's own pass over the rounds: weights by definition, every final job proved saturated, levels reached."""
-        reference = go.equal_share_rate(instance, space)
-        scale = instance.jobs.scale_factor.astype(np.float64)
-        final, level = ~(space.ceiling > 0), np.zeros(len(scale))
-        unproved = 0.0
-        for record in proof or ():
-            weight = effective_weights(instance, final)
-            rising = ~final & (weight > 0)
-            gain = np.where(rising, scale / np.where(rising, weight, 1.0), 0.0)
-            form = go.Utility(-np.inf, gain / reference, -gain * level, rising.astype(np.float64))
-            rise = go.could_rise(space, form, record, 1.0 / reference)
-            even = np.ptp(((record.after - level) * gain)[rising], axis=0) if rising.any() else 0.0
-            unproved = max(unproved, float(even), float(np.abs((record.after - level)[~rising]).max(initial=0.0)))
-            level = record.after
-            now = rising & (rise <= max(go.SATURATED, float(rise[rising].min(initial=np.inf))))
-            unproved = max(unproved, float(rise[now].max(initial=0.0)))
-            final = final | now
-        left = float((effective_weights(instance, final) > 0).sum())
-        reached = (level - space.rate(x) / reference) / np.maximum(1.0, level)
-        return (
-            go.Check("levels reached", float(reached.max(initial=0.0)), 1e-6),
-            go.Check("every job saturated", max(unproved, left), 1e-6),
+        """The judge's own pass over the rounds: levels follow the weights, every job is proved saturated, levels reached."""
+        return go.check_levels(
+            space,
+            x,
+            go.equal_share_rate(instance, space),
+            instance.jobs.scale_factor.astype(np.float64),
+            water_groups(instance),
+            proof or (),
         )
 
 
