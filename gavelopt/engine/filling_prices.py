@@ -108,6 +108,19 @@ def _of(rates: Rates, rows: IntArray) -> Rates:
     return lambda water: rates(water)[rows]
 
 
+def _lowered(crowd: Crowd, rates: Rates, water: float, price: FloatArray) -> tuple[float, Cut | None]:
+    """The water up to which prices (R,) let rates rise, with the cut that says so; None where they prove nothing."""
+    cut = None
+    while True:
+        new = cut_at(crowd, rates(water), price)
+        if new.excess(rates(water)) <= FEASIBLE * max(1.0, new.bound):
+            return water, cut
+        lower = new.highest(rates, water)
+        if not lower < water:
+            return water, cut
+        water, cut = lower, new
+
+
 def _ladder(jobs: int) -> list[IntArray]:
     """Samples of growing size, each of one job out of every so many."""
     draws = np.random.default_rng(0)
@@ -134,18 +147,15 @@ class Search:
         cannot be had without any water.
         """
         price = price / float(price @ crowd.capacity)
-        cut, first = None, cut_at(crowd, rates(water), price)
-        if first.excess(rates(water)) > FEASIBLE * max(1.0, first.bound):
-            water, cut = first.highest(rates, water), first
+        water, cut = _lowered(crowd, rates, water, price)
         while True:
             price, x = self.fit(crowd, rates(water), price)
             if x is not None:
                 return price, water, cut, x
-            cut = cut_at(crowd, rates(water), price)
-            lower = cut.highest(rates, water)
-            if not lower < water:  # a sample with less than its part of what everybody keeps
+            water, found = _lowered(crowd, rates, water, price)
+            if found is None:  # a sample with less than its part of what everybody keeps
                 return price, water, cut, None
-            water = lower
+            cut = found
 
     def fit(self, crowd: Crowd, rate: FloatArray, price: FloatArray) -> tuple[FloatArray, FloatArray | None]:
         """x (K, R) that gives rates (K,), or None where these are too dear at the prices (R,) returned with it."""
