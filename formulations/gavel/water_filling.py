@@ -8,11 +8,12 @@ are lexicographically max-min: no job's s_i level_i / W_i can be raised without 
     entity, fifo      of the entity's jobs that are not final the one that arrived first has W_entity, the others 0
 
 A job is final once it cannot rise; its weight is shared among the rest of its entity, and an entity whose jobs are all
-final disappears. The value is the smallest s_i level_i / W_i over the jobs with weight at the start; ``solution.levels``
-has every job's level in the instance's order.
+final disappears. Jobs at their own ceiling stop without any program; prices of the accelerators tell who stops for want of
+capacity, at no more bottlenecks than there are types. The value is the smallest s_i level_i / W_i over the jobs with weight
+at the start; ``solution.levels`` has every job's level in the instance's order.
 
-What differs from Gavel: saturated jobs are found from duals that the judge recomputes, not by a mixed-integer program with
-loose tolerances (its levels are off by up to 1.8 on hierarchical cases and by 0.6 on a flat one).
+What differs from Gavel: saturated jobs are found from prices whose proof the judge recomputes, not by a mixed-integer
+program with loose tolerances (its levels are off by up to 1.8 on hierarchical cases and by 0.6 on a flat one).
 Reference: Narayanan et al., OSDI 2020, section 4.3; Gavel's max_min_fairness_water_filling.
 """
 
@@ -26,24 +27,6 @@ import numpy as np
 
 import gavelopt as go
 from formulations.gavel.agnostic import check_agnostic
-
-
-def effective_weights(instance: go.Instance, final: np.ndarray) -> go.FloatArray:
-    """(J,) W_i, given which jobs are final."""
-    weight, owners = instance.jobs.weight, instance.jobs.entity
-    if not instance.entities or owners is None:
-        return np.where(final, 0.0, weight)
-    effective = np.zeros(len(weight))
-    for entity in instance.entities:
-        mine = np.flatnonzero([owner == entity.name for owner in owners])
-        open_ = mine[~final[mine]]
-        if not len(open_):
-            continue
-        if entity.policy == "fifo":
-            effective[open_[np.argmin(instance.jobs.arrival_s[open_])]] = entity.weight
-        else:
-            effective[open_] = entity.weight * weight[open_] / weight[open_].sum()
-    return effective
 
 
 def water_groups(instance: go.Instance) -> go.WaterGroups:
@@ -63,6 +46,16 @@ def water_groups(instance: go.Instance) -> go.WaterGroups:
     )
 
 
+def starting_weights(instance: go.Instance) -> go.FloatArray:
+    """(J,) W_i while no job is final."""
+    groups = water_groups(instance)
+    total = np.bincount(groups.member, groups.weight, minlength=len(groups.share))
+    head = np.full(len(groups.share), np.inf)
+    np.minimum.at(head, groups.member, groups.place)
+    part = np.where(groups.queued, groups.place == head[groups.member], groups.weight / total[groups.member])
+    return np.asarray(groups.share[groups.member] * part)
+
+
 def _fill(problem: go.Problem) -> go.Answer:
     assert problem.utility is not None
     return go.fill_levels(
@@ -80,7 +73,7 @@ class WaterFilling(go.Policy):
     name = "water_filling"
     summary = "max-min fairness continued past every bottleneck, flat or by entity"
     reference = "Gavel, OSDI 2020, section 4.3"
-    methods = (go.Method("exact", _fill, "exact", "linear programs, one a bottleneck; saturation proved by duals"),)
+    methods = (go.Method("exact", _fill, "exact", "capacity prices that prove each bottleneck; no program in between"),)
     generic = False  # a large smallest level alone does not make the levels lexicographically max-min
 
     agnostic: bool = False
@@ -102,12 +95,12 @@ class WaterFilling(go.Policy):
 
     def _weight(self, instance: go.Instance) -> go.FloatArray:
         _check_entities(instance)
-        return effective_weights(instance, np.zeros(len(instance.jobs), dtype=bool))
+        return starting_weights(instance)
 
     def examine(
         self, instance: go.Instance, space: go.AllocationSpace, x: go.FloatArray, proof: Any
     ) -> Sequence[go.Check]:
-        """The judge's own pass over the rounds: levels follow the weights, every job is proved saturated, levels reached."""
+        """The judge's own pass over the bottlenecks: levels follow the weights, all jobs proved saturated, x reaches them."""
         return go.check_levels(
             space,
             x,

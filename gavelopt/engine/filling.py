@@ -43,13 +43,13 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGrou
     measured = replace(task, form=measure, floors=())
     classes = Classes(measured, alike(measured, [reference, scale, _apart(groups)]))
     filling = Filling(task, classes, reference, scale, groups)
-    why = "columns of several jobs"
+    why = "some serve two jobs"
     if classes.family is None:
         try:
-            return filling.by(Prices(classes.space, task.deadline), "prices")
+            return filling.by(Prices(classes.space, task.deadline), "capacity prices")
         except SolverError as error:  # very many jobs at one tie: then whatever one bottleneck leaves open counts
             why = str(error)
-    return filling.by(Programs(classes), f"linear programs ({why})")
+    return filling.by(Programs(classes), f"programs over all columns: {why}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +80,9 @@ class Filling:
             referee.take(rounds[-1])
         if referee.left > LIMIT and isinstance(bottlenecks, Prices):
             raise SolverError(f"prices leave {referee.left:.2g} unproved")
-        return self._answer(x, rounds, referee.level, f"{programs} programs, by {how}")
+        return self._answer(x, rounds, referee.level, programs, how)
 
-    def _answer(self, x: FloatArray, rounds: list[Round], level: FloatArray, how: str) -> Answer:
+    def _answer(self, x: FloatArray, rounds: list[Round], level: FloatArray, programs: int, how: str) -> Answer:
         task, space = self.task, self.classes.space
         x, pairs = self.classes.dealt(tidy(space, np.append(x, np.zeros(space.size - len(x)))))
         proofs = [proof for proof in (each.multipliers(task.form.slope) for each in rounds) if proof is not None]
@@ -93,7 +93,8 @@ class Filling:
             levels=level,
             pairs=pairs,
             proof=tuple(rounds),
-            notes=(f"{number} bottlenecks, {how}", *self.classes.notes()),
+            notes=(f"{number} bottleneck(s), {programs} linear programs by {how}", *self.classes.notes()),
+            details={"bottlenecks": number, "programs": programs},
         )
 
 

@@ -31,6 +31,7 @@ from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.space import AllocationSpace
 
 OPEN = 250  # jobs with a choice in one program, at first
+MOST = 2000  # and at last
 LADDER = 8  # from sample to sample
 STEPS = 100
 FEASIBLE = 1e-12  # relative excess that is rounding
@@ -166,9 +167,11 @@ class Search:
             scarce = price > 0 if len(rate) > self.most else np.ones(len(price), dtype=bool)
             found = step(crowd.only(scarce), rate, price[scarce], self._seconds, self.most, content)
             self.programs += found.programs
-            self.most = max(self.most // 2, OPEN) if found.inside else 2 * self.most
-            price = np.zeros(len(scarce))
+            self.most = max(self.most // 2, OPEN) if found.inside else min(2 * self.most, MOST)
+            before, price = price, np.zeros(len(scarce))
             price[scarce] = found.price
+            if not found.inside and found.programs:
+                price = _farther(crowd, rate, before, price)
             if _excess(crowd, rate, price) > FEASIBLE:
                 return price, None
             settled = found.inside and bool((price[scarce] > 0).all())
@@ -221,6 +224,21 @@ def _excess(crowd: Crowd, rate: FloatArray, price: FloatArray) -> float:
     """What the rates cost beyond the worth of all capacity, relative to what is compared."""
     cut = cut_at(crowd, rate, price)
     return cut.excess(rate) / max(1.0, cut.bound)
+
+
+def _farther(crowd: Crowd, rate: FloatArray, before: FloatArray, price: FloatArray) -> FloatArray:
+    """Prices on the ray from ``before`` through ``price``, as far as the rates grow dearer."""
+    way, far = price - before, 1.0
+    falls = way < 0
+    edge = float((before[falls] / -way[falls]).min()) if falls.any() else np.inf
+    best = cut_at(crowd, rate, price).excess(rate)
+    while 2.0 * far <= edge:
+        farther = before + 2.0 * far * way
+        new = cut_at(crowd, rate, farther).excess(rate)
+        if new <= best:
+            break
+        price, best, far = farther, new, 2.0 * far
+    return price
 
 
 def _mixed(crowd: Crowd, rate: FloatArray, price: FloatArray, further: FloatArray) -> FloatArray:
