@@ -32,10 +32,10 @@ from gavelopt.model.space import AllocationSpace
 
 OPEN = 250  # jobs with a choice in one program, at first
 MOST = 2000  # and at last
+GROWN = 2.0  # times as many, after a step that ended at the edge of its box
 LADDER = 8  # from sample to sample
 STEPS = 100
 FEASIBLE = 1e-12  # relative excess that is rounding
-SPREAD = 1e-3  # of all prices: what types are given whose price in a sample is 0
 PLACE = 1e-11  # of a job's time: less on a type is rounding
 HARDLY = 1e-12  # of a capacity: what is left at least, so that a type that is full by chance can have a price
 NOTHING = 1e-14  # time or rate that is rounding
@@ -167,7 +167,7 @@ class Search:
             scarce = price > 0 if len(rate) > self.most else np.ones(len(price), dtype=bool)
             found = step(crowd.only(scarce), rate, price[scarce], self._seconds, self.most, content)
             self.programs += found.programs
-            self.most = max(self.most // 2, OPEN) if found.inside else min(2 * self.most, MOST)
+            self.most = max(self.most // 2, OPEN) if found.inside else min(int(GROWN * self.most), MOST)
             before, price = price, np.zeros(len(scarce))
             price[scarce] = found.price
             if not found.inside and found.programs:
@@ -216,7 +216,7 @@ class Search:
         if len(rate) <= OPEN:
             return even
         rows = np.linspace(0, len(rate) - 1, OPEN).astype(np.int64)
-        price = self.fit(crowd.sample(rows, rate), rate[rows], even)[0] + SPREAD * even
+        price = self.fit(crowd.sample(rows, rate), rate[rows], even)[0]
         return price / float(price @ crowd.capacity)
 
 
