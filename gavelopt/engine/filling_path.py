@@ -114,9 +114,12 @@ class Cut:
             return below
         if self.excess(rates(0.0)) >= 0.0:
             return 0.0
-        return float(
-            optimize.brentq(lambda water: self.excess(rates(water)), 0.0, below, xtol=1e-300, rtol=CLOSE, maxiter=200)
-        )
+        return rising_root(lambda water: self.excess(rates(water)), below)
+
+
+def rising_root(excess: Callable[[float], float], above: float) -> float:
+    """Where a function that rises from below 0 at 0 to above 0 at ``above`` is 0, to the last bit but two."""
+    return float(optimize.brentq(excess, 0.0, above, xtol=1e-300, rtol=CLOSE, maxiter=300))
 
 
 @dataclass(frozen=True, eq=False)

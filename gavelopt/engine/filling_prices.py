@@ -23,7 +23,7 @@ import numpy as np
 from gavelopt.engine.filling_box import step
 from gavelopt.engine.filling_content import contented
 from gavelopt.engine.filling_hulls import Crowd, cut_at, worth_at
-from gavelopt.engine.filling_path import Bottleneck, Cut, Rates
+from gavelopt.engine.filling_path import Bottleneck, Cut, Rates, rising_root
 from gavelopt.engine.problem import OutOfTime
 from gavelopt.errors import SolverError
 from gavelopt.judge.levels import Face
@@ -110,16 +110,21 @@ def _of(rates: Rates, rows: IntArray) -> Rates:
 
 
 def _lowered(crowd: Crowd, rates: Rates, water: float, price: FloatArray) -> tuple[float, Cut | None]:
-    """The water up to which prices (R,) let rates rise, with the cut that says so; None where they prove nothing."""
-    cut = None
-    while True:
-        new = cut_at(crowd, rates(water), price)
-        if new.excess(rates(water)) <= FEASIBLE * max(1.0, new.bound):
-            return water, cut
-        lower = new.highest(rates, water)
-        if not lower < water:
-            return water, cut
-        water, cut = lower, new
+    """The water up to which prices (R,) let rates rise, with the cut that says so; None where they do not say so."""
+
+    def excess(height: float) -> float:
+        rate = rates(height)
+        return cut_at(crowd, rate, price).excess(rate)
+
+    cut = cut_at(crowd, rates(water), price)
+    nothing = FEASIBLE * max(1.0, cut.bound)
+    if cut.excess(rates(water)) <= nothing:
+        return water, None
+    least = excess(0.0)
+    if least > nothing:
+        return water, None
+    lower = rising_root(excess, water) if least < 0.0 else 0.0
+    return lower, cut_at(crowd, rates(lower), price)
 
 
 def _ladder(jobs: int) -> list[IntArray]:
