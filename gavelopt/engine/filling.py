@@ -25,7 +25,7 @@ from gavelopt.engine.filling_programs import Programs
 from gavelopt.engine.forms import Task
 from gavelopt.engine.linear import tidy
 from gavelopt.engine.prices_of import ceiling_proof
-from gavelopt.engine.problem import Answer, OutOfTime
+from gavelopt.engine.problem import Answer, Infeasible, OutOfTime
 from gavelopt.engine.sharing import Classes, alike
 from gavelopt.errors import SolverError
 from gavelopt.judge.levels import LIMIT, Referee, Round, WaterGroups
@@ -47,7 +47,7 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGrou
     if classes.family is None:
         try:
             return filling.by(Prices(classes.space, task.deadline), "capacity prices")
-        except SolverError as error:  # very many jobs at one tie: then whatever one bottleneck leaves open counts
+        except (SolverError, Infeasible) as error:  # ties that leave open where whoever is settled should stand
             why = str(error)
     return filling.by(Programs(classes), f"programs over all columns: {why}")
 

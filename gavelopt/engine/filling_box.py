@@ -98,47 +98,55 @@ def _box(crowd: Crowd, rate: FloatArray, at: Stand, price: FloatArray, most: int
 def _solved(
     crowd: Crowd, rate: FloatArray, box: Box, taken: FloatArray, seconds: float
 ) -> tuple[FloatArray, FloatArray, bool]:
-    """(n, R) time of the open jobs, the prices, and whether these lie inside the box."""
+    """(n, R) time of the open jobs, the prices, and whether these lie inside the box; ``taken`` (R,) is what others use."""
     types, jobs = len(crowd.capacity), len(box.rows)
     size = np.where(crowd.capacity > 0, crowd.capacity, crowd.average)
+    worth = np.zeros(types)
     if not jobs:  # nobody has a choice: what counts is the fullest type
-        worth = np.zeros(types)
         worth[np.argmax(taken / size)] = 1.0
         return np.zeros((0, types)), worth / size, True
     job, kind = np.nonzero(box.choices)
-    mine = box.rows[job]
-    speed = np.hstack([crowd.speed, crowd.free[:, None]])[mine, kind] / rate[mine]
-    paid = np.flatnonzero(kind < types)
-    n, each, rows = len(job), np.arange(len(job)), np.arange(types)
-    over, under, factor = n + rows, n + types + rows, n + 2 * types
-    entries = [
-        (np.ones(n), job, each),
-        (speed, jobs + job, each),
-        (crowd.use[mine[paid]] / size[kind[paid]], 2 * jobs + kind[paid], paid),
-        (-np.ones(types), 2 * jobs + rows, over),
-        (np.ones(types), 2 * jobs + rows, under),
-        (np.where(crowd.capacity > 0, -1.0, 0.0), 2 * jobs + rows, np.full(types, factor)),
-    ]
-    entry, row, column = (np.concatenate(part) for part in zip(*entries, strict=True))
-    edge = np.minimum(box.high, UNBOUNDED * crowd.average)
-    program = LinearProgram(
-        cost=np.concatenate([np.zeros(n), -edge * size, box.low * size, [-1.0]]),
-        matrix=sparse.csc_array((entry, (row, column)), shape=(2 * jobs + types, factor + 1)),
-        lower=np.concatenate([np.full(jobs, -np.inf), np.ones(jobs), np.full(types, -np.inf)]),
-        upper=np.concatenate([np.ones(jobs), np.full(jobs, np.inf), -taken / size]),
-        top=np.full(factor + 1, np.inf),
-        columns=np.arange(factor + 1),
-        blocks={},
-        epigraph=np.zeros(0, dtype=np.int64),
-        unit=1.0,
-        size=factor + 1,
-    )
+    program = _program(crowd, rate, box, taken, size)
     v, dual = highs.solve_lp(program, "simplex", seconds)
+    time, over, under = v[: len(job)], v[len(job) : len(job) + types], v[len(job) + types : -1]
     x = np.zeros((jobs, types + 1))
-    x[job, kind] = np.maximum(v[:n], 0.0)
+    x[job, kind] = np.maximum(time, 0.0)
     worth = np.maximum(dual[2 * jobs :], 0.0)
     worth[worth < NO_PRICE] = 0.0
     if not worth.sum() > 0:
         raise SolverError("water filling: no price makes these rates dear")
-    inside = not ((v[over] > 0).any() or (v[under[box.low > 0]] > 0).any())
+    inside = not ((over > 0).any() or (under[box.low > 0] > 0).any())
     return x[:, :types], worth / worth.sum() / size, inside
+
+
+def _program(crowd: Crowd, rate: FloatArray, box: Box, taken: FloatArray, size: FloatArray) -> LinearProgram:
+    """The program at the head of this file, capacities in units of ``size`` (R,): time, over, under and f are its columns;
+    a row of time and one of rate for every open job and one for every type its rows."""
+    types, jobs = len(size), len(box.rows)
+    job, kind = np.nonzero(box.choices)
+    mine, each, rows, n = box.rows[job], np.arange(len(job)), np.arange(types), len(job)
+    speed = np.hstack([crowd.speed, crowd.free[:, None]])[mine, kind] / rate[mine]
+    paid = np.flatnonzero(kind < types)
+    last = n + 2 * types
+    entries = [
+        (np.ones(n), job, each),
+        (speed, jobs + job, each),
+        (crowd.use[mine[paid]] / size[kind[paid]], 2 * jobs + kind[paid], paid),
+        (-np.ones(types), 2 * jobs + rows, n + rows),
+        (np.ones(types), 2 * jobs + rows, n + types + rows),
+        (np.where(crowd.capacity > 0, -1.0, 0.0), 2 * jobs + rows, np.full(types, last)),
+    ]
+    entry, row, column = (np.concatenate(part) for part in zip(*entries, strict=True))
+    edge = np.minimum(box.high, UNBOUNDED * crowd.average)
+    return LinearProgram(
+        cost=np.concatenate([np.zeros(n), -edge * size, box.low * size, [-1.0]]),
+        matrix=sparse.csc_array((entry, (row, column)), shape=(2 * jobs + types, last + 1)),
+        lower=np.concatenate([np.full(jobs, -np.inf), np.ones(jobs), np.full(types, -np.inf)]),
+        upper=np.concatenate([np.ones(jobs), np.full(jobs, np.inf), -taken / size]),
+        top=np.full(last + 1, np.inf),
+        columns=np.arange(last + 1),
+        blocks={},
+        epigraph=np.zeros(0, dtype=np.int64),
+        unit=1.0,
+        size=last + 1,
+    )
