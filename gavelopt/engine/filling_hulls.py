@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gavelopt.engine.filling_path import Cut
+from gavelopt.judge.certify import CHUNK
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 
 CORNER = 1e-13  # relative: a rate so near to that of one type is had on this type alone
@@ -74,24 +75,31 @@ class Stand:
 
 def stand(crowd: Crowd, rate: FloatArray, price: FloatArray) -> Stand:
     """Walk every job along its hull, from idling on, until it has its rate (K,)."""
+    jobs, idle = len(rate), len(price) + 1
+    at = Stand(np.full(jobs, idle), np.full(jobs, idle), np.zeros(jobs), np.zeros(jobs))
+    for first in range(0, jobs, CHUNK):  # so that it stays in the cache
+        rows = slice(first, first + CHUNK)
+        part = Crowd(crowd.speed[rows], crowd.use[rows], crowd.capacity, crowd.free[rows])
+        _walk(part, rate[rows], price, Stand(at.a[rows], at.b[rows], at.share[rows], at.marginal[rows]))
+    return at
+
+
+def _walk(crowd: Crowd, rate: FloatArray, price: FloatArray, at: Stand) -> None:
+    """Fill ``at``, where everybody idles."""
     speeds, costs = crowd.points(price)
-    idle = speeds.shape[1] - 1
-    a, b = np.full(len(rate), idle), np.full(len(rate), idle)
-    share, marginal = np.zeros(len(rate)), np.zeros(len(rate))
     left = np.flatnonzero(rate > 0)
     while len(left):
-        at, mine = b[left], np.arange(len(left))
+        here, mine = at.b[left], np.arange(len(left))
         speed, cost = speeds[left], costs[left]
-        run = speed - speed[mine, at][:, None]
+        run = speed - speed[mine, here][:, None]
         with np.errstate(divide="ignore", invalid="ignore"):
-            slope = np.where(run > 0, (cost - cost[mine, at][:, None]) / run, np.inf)
+            slope = np.where(run > 0, (cost - cost[mine, here][:, None]) / run, np.inf)
         to = slope.argmin(axis=1)
         more = np.isfinite(slope[mine, to])  # else nothing is faster: a rate at the very top, up to rounding
-        left, at, to, mine = left[more], at[more], to[more], mine[more]
-        a[left], b[left], marginal[left] = at, to, np.maximum(slope[mine, to], 0.0)
-        share[left] = np.minimum((rate[left] - speed[mine, at]) / run[mine, to], 1.0)
+        left, here, to, mine = left[more], here[more], to[more], mine[more]
+        at.a[left], at.b[left], at.marginal[left] = here, to, np.maximum(slope[mine, to], 0.0)
+        at.share[left] = np.minimum((rate[left] - speed[mine, here]) / run[mine, to], 1.0)
         left = left[rate[left] > speed[mine, to] * (1.0 + 1e-15)]
-    return Stand(a, b, share, marginal)
 
 
 def cut_at(crowd: Crowd, rate: FloatArray, price: FloatArray) -> Cut:
