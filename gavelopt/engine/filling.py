@@ -39,10 +39,8 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGrou
     reference: (J,) rate that counts as level 1; scale: (J,) scale factors; groups: who shares with whom. The form of the
     task is the policy's minimum; the first round proves it. Raises OutOfTime, or SolverError with HiGHS's words.
     """
-    measure = Utility(-np.inf, 1.0 / reference, np.zeros(len(reference)), np.ones(len(reference)))
-    measured = replace(task, form=measure, floors=())
-    classes = Classes(measured, alike(measured, [reference, scale, _apart(groups)]))
-    filling = Filling(task, classes, reference, scale, groups)
+    filling = Filling.of(task, reference, scale, groups)
+    classes = filling.classes
     why = "some serve two jobs"
     if classes.family is None:
         try:
@@ -61,6 +59,14 @@ class Filling:
     reference: FloatArray
     scale: FloatArray
     groups: WaterGroups
+
+    @classmethod
+    def of(cls, task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGroups) -> Filling:
+        """Jobs with the same rates, reference and scale factor, and the same part in a group, are one class."""
+        measure = Utility(-np.inf, 1.0 / reference, np.zeros(len(reference)), np.ones(len(reference)))
+        measured = replace(task, form=measure, floors=())
+        classes = Classes(measured, alike(measured, [reference, scale, _apart(groups)]))
+        return cls(task, classes, reference, scale, groups)
 
     def by(self, bottlenecks: Prices | Programs, how: str) -> Answer:
         """The answer, bottleneck by bottleneck."""

@@ -5,9 +5,10 @@ Rates q can be had if and only if at all prices p >= 0 they cost no more than th
     K(q, p) = sum_i c_i(q_i; p)  <=  C.p,      c_i(q; p) the least cost of rate q within the job's time
 
 With q = q(water), prices at which q is too dear so give a height that the water cannot pass, and the least such height is
-the bottleneck: Newton's method from above. K(q, .) is raised step by step (``filling_box``) over prices of the types that
-seem scarce; once q is not too dear at any of them, what these types leave over must be had on the others, in the time that
-is left: the same question again, about fewer types. Its answer is either where everybody runs, or prices of further types.
+the bottleneck. It is approached from above: lower the water to what the prices allow, raise K(q, .) there, and so on.
+K(q, .) is raised step by step (``filling_box``) over prices of the types that seem scarce; once q is not too dear at any of
+them, what these types leave over must be had on the others, in the time that is left: the same question again, about fewer
+types. Its answer is either where everybody runs, or prices of further types.
 
 Whoever pays at a bottleneck is settled there, place and all, and so are the types with a price, for they are full. The next
 bottleneck is that of the others on the types that are left.
@@ -147,7 +148,7 @@ class Search:
     def descend(
         self, crowd: Crowd, rates: Rates, water: float, price: FloatArray
     ) -> tuple[FloatArray, float, Cut | None, FloatArray | None]:
-        """Newton's method on the height of the water, from above; rates of one unit of time.
+        """The bottleneck from above; rates of one unit of time.
 
         Returns the last prices (R,), the water, the cut that it ran into, and x (K, R) there, None where the rates
         cannot be had without any water.

@@ -9,15 +9,13 @@ import pytest
 
 import gavelopt as go
 from formulations.gavel.water_filling import WaterFilling, starting_weights, water_groups
-from gavelopt.engine.filling import Filling, _apart
+from gavelopt.engine.filling import Filling
 from gavelopt.engine.filling_path import Path
 from gavelopt.engine.filling_prices import Prices
 from gavelopt.engine.filling_programs import Programs
 from gavelopt.engine.forms import Task
 from gavelopt.engine.problem import Answer, Problem
-from gavelopt.engine.sharing import Classes, alike
 from gavelopt.judge.levels import Referee, Round, WaterGroups
-from gavelopt.model.utility import Utility
 from tests.gavel import oracle
 from tests.gavel_all import reference
 from tests.gavel_all.questions import Question, by_hand
@@ -90,12 +88,9 @@ def test_prices_find_what_programs_over_all_columns_find(load: float, entities: 
     assert problem.utility is not None
     rate, scale = go.equal_share_rate(instance, problem.space), instance.jobs.scale_factor.astype(float)
     groups = water_groups(instance)
-    task = Task(problem.space, problem.utility)
-    form = Utility(-np.inf, 1.0 / rate, np.zeros(len(rate)), np.ones(len(rate)))
-    measured = replace(task, form=form)
-    classes = Classes(measured, alike(measured, [rate, scale, _apart(groups)]))
-    filling = Filling(task, classes, rate, scale, groups)
-    prices, programs = filling.by(Prices(classes.space, np.inf), "prices"), filling.by(Programs(classes), "programs")
+    filling = Filling.of(Task(problem.space, problem.utility), rate, scale, groups)
+    space = filling.classes.space
+    prices, programs = filling.by(Prices(space, np.inf), ""), filling.by(Programs(filling.classes), "")
     assert prices.levels is not None
     np.testing.assert_allclose(prices.levels, programs.levels, rtol=1e-7)
     assert prices.details["bottlenecks"] <= instance.cluster.count.size
