@@ -71,8 +71,9 @@ def solve_by_clusters(problem: go.Problem, max_groups: int | None, effort: float
     good, code = table.solve()
     complete = table.finished and max_groups is None
     ending = "complete" if complete else "larger clusters left out" if table.finished else "out of time"
-    noted = f"{table.seen} clusters looked at, {table.simulated} simulated, {ending}"
-    found = answer(problem, instance.decode(code), noted, clusters=table.simulated, complete=complete)
+    noted = f"{table.seen} nodes looked at, {table.simulated} clusters simulated, {ending}"
+    details = {"nodes": table.seen, "clusters": table.simulated, "complete": complete}
+    found = answer(problem, instance.decode(code), noted, **details)
     if not complete or instance.training is not None:
         return found
     return replace(found, claimed_bound=good / max(instance.workload.counts, 1))
