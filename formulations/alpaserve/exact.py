@@ -238,7 +238,7 @@ class Clusters:
     @cached_property
     def relaxed(self) -> Relaxation:
         """The bound e."""
-        return Relaxation(self.scorer.instance, self.scorer.workload)
+        return Relaxation(self.scorer.instance, self.scorer.workload, deadline=self.scorer.deadline)
 
     @cached_property
     def pool(self) -> ThreadPoolExecutor:

@@ -29,6 +29,7 @@ e is what "first come, first served by whoever is free first" serves, in one pas
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -46,12 +47,14 @@ Shapes = tuple[go.BoolArray, go.FloatArray, go.FloatArray, go.FloatArray]
 class Relaxation:
     """e(A, H) on the counted requests of a workload, whole or in windows; every answer is kept.
 
-    A is a set of models as a binary number, H a multiset of shapes, ascending.
+    A is a set of models as a binary number, H a multiset of shapes, ascending. After ``deadline`` (on the clock of
+    time.perf_counter) the number of requests is all that is said.
     """
 
     instance: go.PlacementInstance
     workload: go.Workload
     width: int = WIDTH
+    deadline: float = np.inf
     _found: dict[tuple[int, tuple[int, ...], bool], go.IntArray] = field(default_factory=dict)
     _shapes: dict[int, Shapes] = field(default_factory=dict)
 
@@ -91,6 +94,8 @@ class Relaxation:
             arrival, model = self._requests
             own = np.isin(model, go.serving.positions(models))
             edges = np.searchsorted(arrival[own], edges_s)
+            if time.perf_counter() > self.deadline:
+                return np.asarray((edges[1:] - edges[:-1, None])[np.triu_indices(windows)])
             chosen = able[:, shape], last[:, shape], step[shape], head[shape], shape
             most_in_windows(arrival[own], model[own], chosen, self.width, edges, most)
         return np.asarray(most[np.triu_indices(windows)])

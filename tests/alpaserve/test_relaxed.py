@@ -97,6 +97,15 @@ def test_merging_only_raises_the_bound() -> None:
             assert narrow >= wide
 
 
+def test_out_of_time_every_request_could_be_served() -> None:
+    instance = identical(3, 2, 5)
+    late, relaxed = Relaxation(instance, instance.workload, deadline=0.0), Relaxation(instance, instance.workload)
+    requests = int(instance.workload.per_model(3)[:2].sum())
+    assert late.whole(0b011, (0,)) == requests > relaxed.whole(0b011, (0,))
+    assert (late.by_window(0b011, (0,)) >= relaxed.by_window(0b011, (0,))).all()
+    assert late.by_window(0b011, (0,))[len(late.edges_s) - 2] == requests
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_pruned_tree_finds_what_brute_force_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All placements of three devices; the bound e in use from the first node, without an incumbent and with the best."""
