@@ -26,7 +26,7 @@ from gavelopt.io.read import read
 from gavelopt.io.request_traces import read_requests
 from gavelopt.judge.audit import Audit, audit
 from gavelopt.judge.certify import Multipliers, upper_bound
-from gavelopt.judge.levels import SATURATED, could_rise
+from gavelopt.judge.levels import WaterGroups, check_levels
 from gavelopt.labels import Labels
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
@@ -76,7 +76,6 @@ from gavelopt.replay.workloads import TraceGenerator
 __version__ = "0.1.0"
 
 __all__ = [
-    "SATURATED",
     "Alias",
     "Allocation",
     "AllocationSpace",
@@ -143,14 +142,15 @@ __all__ = [
     "UnknownName",
     "Utility",
     "View",
+    "WaterGroups",
     "WhatIf",
     "Workload",
     "__version__",
     "audit",
+    "check_levels",
     "check_replay",
     "choice",
     "compare",
-    "could_rise",
     "diagnose",
     "elastic",
     "equal_share_rate",

@@ -7,8 +7,10 @@ parts of the model-group graph, each simulated on its own requests; the canonica
 
 where v(S, k) is the best single cluster that hosts exactly S on k devices. f(all, D) is the optimum. A pair (S, k) is
 enumerated only if it can matter:  some cluster on it must beat both f from smaller clusters and the incumbent minus what
-any placement can serve of the other models on the other devices (the pooled bound). Clusters that a cut proves too weak
-are not simulated (enumeration.py), and a simulation stops when too many requests have failed.
+any placement can serve of the other models on the other devices (the pooled bound). The clusters of given groups are met
+in a tree whose branches are cut off where a bound proves them too weak (enumeration.py): first what each group can serve
+on its own, and where that leaves many, what the groups could serve together if they chose freely (relaxed.py). A
+simulation stops as soon as what was served so far and the bound on the rest are too few.
 
 Every placement is covered, also one that hosts a model where it cannot meet its objective (such a group sheds that
 model's requests, which may help others). With ``max_groups`` larger clusters are left out (packing.py). The incumbent
@@ -17,7 +19,9 @@ comes from the search. The judge cannot recompute an enumeration, so its bound i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations
@@ -28,11 +32,14 @@ import numpy as np
 import gavelopt as go
 from formulations.alpaserve.local import improve_best
 from formulations.alpaserve.partitions import multisets
+from formulations.alpaserve.relaxed import Relaxation
 from formulations.alpaserve.scoring import Scorer, answer, canonical, instance_of
 from formulations.alpaserve.search import search_code
+from formulations.alpaserve.tree import Tree
 
-BATCH = 4096
 MOST_MODELS = 10
+CORES = os.cpu_count() or 1
+PATIENCE = 20_000  # nodes of a tree without e
 PLACEMENTS = 5e6  # up to here "auto" takes the enumeration
 
 Best = tuple[int, go.serving.Code]
@@ -64,8 +71,9 @@ def solve_by_clusters(problem: go.Problem, max_groups: int | None, effort: float
     good, code = table.solve()
     complete = table.finished and max_groups is None
     ending = "complete" if complete else "larger clusters left out" if table.finished else "out of time"
-    noted = f"{table.seen} clusters looked at, {table.simulated} simulated, {ending}"
-    found = answer(problem, instance.decode(code), noted, clusters=table.simulated, complete=complete)
+    noted = f"{table.seen} nodes looked at, {table.simulated} clusters simulated, {ending}"
+    details = {"nodes": table.seen, "clusters": table.simulated, "complete": complete}
+    found = answer(problem, instance.decode(code), noted, **details)
     if not complete or instance.training is not None:
         return found
     return replace(found, claimed_bound=good / max(instance.workload.counts, 1))
@@ -194,45 +202,60 @@ class Clusters:
 
     def _enumerate(self, whole: int, k: int) -> None:
         """v(S, k): every cluster that hosts exactly S on k devices."""
-        instance = self.scorer.instance
-        part = Scorer(instance, go.serving.positions(whole), k, self.scorer.workload)
-        sets = [_hostable_sets(instance, c, whole) for c in range(len(instance.tables.size))]
-        choices = np.zeros((len(sets), max(map(len, sets), default=0) + 1), dtype=np.int64)
-        for c, masks in enumerate(sets):
-            choices[c, : len(masks)] = masks
-        count = np.array([len(masks) for masks in sets], dtype=np.int64)
+        hostable = [_hostable_sets(self.scorer.instance, c, whole) for c in range(len(self.scorer.tables.size))]
+        part = Scorer(self.scorer.instance, go.serving.positions(whole), k, self.scorer.workload)
         for cut in self._cuts(k):
-            if all(count[c] for c in cut):
-                self._enumerate_cut(part, whole, k, np.array(cut, dtype=np.int64), choices, count)
+            if self.problem.seconds_left > 0 and all(hostable[c] for c in cut):
+                self._enumerate_cut(part, whole, cut, hostable)
+
+    def _enumerate_cut(self, part: Scorer, whole: int, cut: tuple[int, ...], hostable: Sequence[Sequence[int]]) -> None:
+        """Every cluster of these shapes; where they are many, the tree starts again with the bound e."""
+        tree = Tree(whole, cut, hostable, self.requests, self.most, None)
+        while tree.seen < PATIENCE and not tree.over:
+            self._simulate(part, whole, tree)
+        if tree.over or self.relaxed.whole(whole, cut) < self._need(whole, part.devices):
+            return
+        tree = Tree(whole, cut, hostable, self.requests, self.most, self.relaxed)
+        while not tree.over and self.problem.seconds_left > 0:
+            self._simulate(part, whole, tree)
 
     def _cuts(self, k: int) -> Iterator[tuple[int, ...]]:
         sizes = [int(size) for size in self.scorer.tables.size]
         return (cut for cut in multisets(sizes, k) if self.max_groups is None or len(cut) <= self.max_groups)
 
-    def _enumerate_cut(
-        self, part: Scorer, whole: int, k: int, shape: go.IntArray, choices: go.IntArray, count: go.IntArray
-    ) -> None:
-        from formulations.alpaserve.enumeration import clusters
+    def _simulate(self, part: Scorer, whole: int, tree: Tree) -> None:
+        """Simulate the next clusters that the tree lets through, on all cores."""
+        need, before = self._need(whole, part.devices), tree.seen
+        filled = tree.move(need)
+        self.seen += tree.seen - before
+        self.simulated += filled
+        pieces = [piece for piece in np.array_split(np.arange(filled), CORES) if len(piece)]
+        found = list(self.pool.map(lambda piece: _best(part, tree, piece, need), pieces))
+        good, top = max(found, key=lambda pair: pair[0], default=(-1, 0))
+        if good >= need:
+            self.best[whole, part.devices] = good, canonical(zip(tree.cut, tree.found[top].tolist(), strict=True))
 
-        odometer, found = np.zeros(len(shape), dtype=np.int64), np.empty((BATCH, len(shape)), dtype=np.int64)
-        config = np.broadcast_to(shape.astype(np.int32), found.shape)
-        over = False
-        while not over and self.problem.seconds_left > 0:
-            need = self._need(whole, k)
-            filled, seen, over = clusters(odometer, shape, choices, count, whole, self.requests, self.most, need, found)
-            self.seen += seen
-            self.simulated += filled
-            if not filled:
-                continue
-            mask = found[:filled, :, None].astype(np.uint64)
-            failures = int(self.requests[whole]) - need
-            good, _ = part.simulator.score(
-                np.ascontiguousarray(config[:filled]), mask, failures=failures, best_only=True
-            )
-            top = int(np.argmax(good))
-            if good[top] >= need:
-                groups = zip(shape.tolist(), found[top].tolist(), strict=True)
-                self.best[whole, k] = int(good[top]), canonical(groups)
+    @cached_property
+    def relaxed(self) -> Relaxation:
+        """The bound e."""
+        return Relaxation(self.scorer.instance, self.scorer.workload, deadline=self.scorer.deadline)
+
+    @cached_property
+    def pool(self) -> ThreadPoolExecutor:
+        """Threads for simulations, which release Python's lock."""
+        return ThreadPoolExecutor(CORES)
+
+
+def _best(part: Scorer, tree: Tree, piece: go.IntArray, need: int) -> tuple[int, int]:
+    """(requests in time, position) of the best of some clusters of the last batch; -1 where none serves ``need``."""
+    mask = tree.found[piece][:, :, None].astype(np.uint64)
+    config = np.ascontiguousarray(np.broadcast_to(np.array(tree.cut, dtype=np.int32), mask.shape[:2]))
+    check = np.searchsorted(part.workload.arrival_s, tree.edges_s[:-1])
+    first, last = part.workload.counted
+    left = last - np.clip(check, first, last)
+    lost = np.ascontiguousarray(left - tree.rest[piece, :-1])
+    good, _ = part.simulator.score(config, mask, failures=part.requests - need, best_only=True, check=check, lost=lost)
+    return int(good.max()), int(piece[np.argmax(good)])
 
 
 def group_bound(scorer: Scorer, shape: int, mask: int) -> int:

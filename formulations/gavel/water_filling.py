@@ -8,11 +8,12 @@ are lexicographically max-min: no job's s_i level_i / W_i can be raised without 
     entity, fifo      of the entity's jobs that are not final the one that arrived first has W_entity, the others 0
 
 A job is final once it cannot rise; its weight is shared among the rest of its entity, and an entity whose jobs are all
-final disappears. The value is the smallest s_i level_i / W_i over the jobs with weight at the start; ``solution.levels``
-has every job's level in the instance's order.
+final disappears. Jobs at their own ceiling stop without any program; prices of the accelerators tell who stops for want of
+capacity, at no more bottlenecks than there are types. The value is the smallest s_i level_i / W_i over the jobs with weight
+at the start; ``solution.levels`` has every job's level in the instance's order.
 
-What differs from Gavel: saturated jobs are found from duals that the judge recomputes, not by a mixed-integer program with
-loose tolerances (its levels are off by up to 1.8 on hierarchical cases and by 0.6 on a flat one).
+What differs from Gavel: saturated jobs are found from prices whose proof the judge recomputes, not by a mixed-integer
+program with loose tolerances (its levels are off by up to 1.8 on hierarchical cases and by 0.6 on a flat one).
 Reference: Narayanan et al., OSDI 2020, section 4.3; Gavel's max_min_fairness_water_filling.
 """
 
@@ -28,44 +29,40 @@ import gavelopt as go
 from formulations.gavel.agnostic import check_agnostic
 
 
-def effective_weights(instance: go.Instance, final: np.ndarray) -> go.FloatArray:
-    """(J,) W_i, given which jobs are final."""
-    weight, owners = instance.jobs.weight, instance.jobs.entity
+def water_groups(instance: go.Instance) -> go.WaterGroups:
+    """Who shares with whom: every job on its own, or the jobs of an entity."""
+    jobs, owners = instance.jobs, instance.jobs.entity
     if not instance.entities or owners is None:
-        return np.where(final, 0.0, weight)
-    effective = np.zeros(len(weight))
-    for entity in instance.entities:
-        mine = np.flatnonzero([owner == entity.name for owner in owners])
-        open_ = mine[~final[mine]]
-        if not len(open_):
-            continue
-        if entity.policy == "fifo":
-            effective[open_[np.argmin(instance.jobs.arrival_s[open_])]] = entity.weight
-        else:
-            effective[open_] = entity.weight * weight[open_] / weight[open_].sum()
-    return effective
-
-
-def _apart(instance: go.Instance) -> go.FloatArray:
-    """(J,) jobs with different numbers are never merged: entities apart, and each job of a queue on its own."""
-    owners = instance.jobs.entity
-    if not instance.entities or owners is None:
-        return np.zeros(len(instance.jobs))
+        return go.WaterGroups.flat(jobs.weight)
     number = {entity.name: position for position, entity in enumerate(instance.entities)}
-    queued = {entity.name for entity in instance.entities if entity.policy == "fifo"}
-    places = [len(number) + job if owner in queued else number[str(owner)] for job, owner in enumerate(owners)]
-    return np.array(places, dtype=np.float64)
+    place = np.empty(len(jobs))
+    place[np.argsort(jobs.arrival_s, kind="stable")] = np.arange(len(jobs))
+    return go.WaterGroups(
+        np.array([number[str(owner)] for owner in owners]),
+        jobs.weight,
+        place,
+        np.array([entity.weight for entity in instance.entities]),
+        np.array([entity.policy == "fifo" for entity in instance.entities]),
+    )
+
+
+def starting_weights(instance: go.Instance) -> go.FloatArray:
+    """(J,) W_i while no job is final."""
+    groups = water_groups(instance)
+    total = np.bincount(groups.member, groups.weight, minlength=len(groups.share))
+    head = np.full(len(groups.share), np.inf)
+    np.minimum.at(head, groups.member, groups.place)
+    part = np.where(groups.queued, groups.place == head[groups.member], groups.weight / total[groups.member])
+    return np.asarray(groups.share[groups.member] * part)
 
 
 def _fill(problem: go.Problem) -> go.Answer:
-    instance = problem.instance
     assert problem.utility is not None
     return go.fill_levels(
         go.Task(problem.space, problem.utility, tolerance=problem.tolerance, deadline=problem.deadline),
-        go.equal_share_rate(instance, problem.space),
-        instance.jobs.scale_factor.astype(np.float64),
-        lambda final: effective_weights(instance, final),
-        np.column_stack([_apart(instance), instance.jobs.weight]),
+        go.equal_share_rate(problem.instance, problem.space),
+        problem.instance.jobs.scale_factor.astype(np.float64),
+        water_groups(problem.instance),
     )
 
 
@@ -76,7 +73,7 @@ class WaterFilling(go.Policy):
     name = "water_filling"
     summary = "max-min fairness continued past every bottleneck, flat or by entity"
     reference = "Gavel, OSDI 2020, section 4.3"
-    methods = (go.Method("exact", _fill, "exact", "linear programs, one a bottleneck; saturation proved by duals"),)
+    methods = (go.Method("exact", _fill, "exact", "capacity prices that prove each bottleneck; no program in between"),)
     generic = False  # a large smallest level alone does not make the levels lexicographically max-min
 
     agnostic: bool = False
@@ -98,33 +95,19 @@ class WaterFilling(go.Policy):
 
     def _weight(self, instance: go.Instance) -> go.FloatArray:
         _check_entities(instance)
-        return effective_weights(instance, np.zeros(len(instance.jobs), dtype=bool))
+        return starting_weights(instance)
 
     def examine(
         self, instance: go.Instance, space: go.AllocationSpace, x: go.FloatArray, proof: Any
     ) -> Sequence[go.Check]:
-        """The judge's own pass over the rounds: weights by definition, every final job proved saturated, levels reached."""
-        reference = go.equal_share_rate(instance, space)
-        scale = instance.jobs.scale_factor.astype(np.float64)
-        final, level = ~(space.ceiling > 0), np.zeros(len(scale))
-        unproved = 0.0
-        for record in proof or ():
-            weight = effective_weights(instance, final)
-            rising = ~final & (weight > 0)
-            gain = np.where(rising, scale / np.where(rising, weight, 1.0), 0.0)
-            form = go.Utility(-np.inf, gain / reference, -gain * level, rising.astype(np.float64))
-            rise = go.could_rise(space, form, record, 1.0 / reference)
-            even = np.ptp(((record.after - level) * gain)[rising], axis=0) if rising.any() else 0.0
-            unproved = max(unproved, float(even), float(np.abs((record.after - level)[~rising]).max(initial=0.0)))
-            level = record.after
-            now = rising & (rise <= max(go.SATURATED, float(rise[rising].min(initial=np.inf))))
-            unproved = max(unproved, float(rise[now].max(initial=0.0)))
-            final = final | now
-        left = float((effective_weights(instance, final) > 0).sum())
-        reached = (level - space.rate(x) / reference) / np.maximum(1.0, level)
-        return (
-            go.Check("levels reached", float(reached.max(initial=0.0)), 1e-6),
-            go.Check("every job saturated", max(unproved, left), 1e-6),
+        """The judge's own pass over the bottlenecks: levels follow the weights, all jobs proved saturated, x reaches them."""
+        return go.check_levels(
+            space,
+            x,
+            go.equal_share_rate(instance, space),
+            instance.jobs.scale_factor.astype(np.float64),
+            water_groups(instance),
+            proof or (),
         )
 
 

@@ -1,121 +1,143 @@
-"""Water filling: lexicographic max-min levels by pure linear programs.
+"""Water filling: lexicographic max-min levels, from bottleneck to bottleneck of capacity.
 
-With level_i = tput_i / ref_i and weights W_i that may change as jobs become final, repeat
+    1. As the water rises every job follows its path (``filling_path``) and stops at the rate that it can have without
+       anything scarce: at first its own fastest one, later the fastest of the types that still have no price.
+    2. At some height the rates on the paths can no longer be had. Capacity prices that prove it are found by prices
+       (``filling_prices``), or where columns serve several jobs by linear programs (``filling_programs``).
+    3. Whoever would pay a price for more is final; the weight goes to the others of the group, who rise on.
 
-    maximise    c
-    subject to  (level_i(X) - level_i) s_i / W_i >= c      jobs still rising (not final, W_i > 0)
-                level_i(X) >= level_i                      all others
-
-and raise the rising jobs by c W_i / s_i. The duals of this program are a proof: with lambda_i > 0 on a rising row and
-v_k on the others, sum lambda u + sum v r is at its maximum, so job i cannot rise unless a job of that sum falls below where
-it is now. Jobs so proved are final; the next round reshares their weight. Each round makes at least one job final. (Gavel
-finds them by a mixed-integer program with a big M and loose tolerances, and is wrong where the tolerances bite.)
+A bottleneck whose prices are those of earlier bottlenecks would be one of jobs that pay for more, and these have stopped.
+So each one makes another type scarce, and there are no more of them than types. Its prices and the worth of rates at it are
+what the judge needs to see that all these jobs are saturated (``judge.levels``), and the judge's verdict is what decides who
+is final here as well. (Gavel finds saturated jobs by a mixed-integer program with a big M and loose tolerances, and is wrong
+where these bite.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gavelopt.engine.forms import Found, Task
-from gavelopt.engine.problem import Answer, OutOfTime
+from gavelopt.engine.filling_path import Bottleneck, Path, Rates
+from gavelopt.engine.filling_prices import Prices
+from gavelopt.engine.filling_programs import Programs
+from gavelopt.engine.forms import Task
+from gavelopt.engine.linear import tidy
+from gavelopt.engine.prices_of import ceiling_proof
+from gavelopt.engine.problem import Answer, Infeasible, OutOfTime
 from gavelopt.engine.sharing import Classes, alike
-from gavelopt.judge.certify import Multipliers
-from gavelopt.judge.levels import SATURATED, Round, could_rise
-from gavelopt.model.arrays import BoolArray, FloatArray
-from gavelopt.model.constraints import RateFloor
+from gavelopt.errors import SolverError
+from gavelopt.judge.levels import LIMIT, Referee, Round, WaterGroups
+from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.utility import Utility
 
-NOTHING = 1e-9  # a rise below this part of the level at full speed is rounding
-SIMPLEX_ROWS = 5000  # up to this many rows the simplex method is not too slow; above, interior point with crossover
 
-Weights = Callable[[BoolArray], FloatArray]  # (J,) effective weights, given which jobs are final
+def fill(task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGroups) -> Answer:
+    """Levels of all jobs, and the allocation that reaches them.
+
+    reference: (J,) rate that counts as level 1; scale: (J,) scale factors; groups: who shares with whom. The form of the
+    task is the policy's minimum; the first round proves it. Raises OutOfTime, or SolverError with HiGHS's words.
+    """
+    filling = Filling.of(task, reference, scale, groups)
+    classes = filling.classes
+    why = "some serve two jobs"
+    if classes.family is None:
+        try:
+            return filling.by(Prices(classes.space, task.deadline), "capacity prices")
+        except (SolverError, Infeasible) as error:  # ties that leave open where whoever is settled should stand
+            why = str(error)
+    return filling.by(Programs(classes), f"programs over all columns: {why}")
 
 
 @dataclass(frozen=True, eq=False)
-class Ladder:
-    """The state between rounds: (K,) levels of the classes, levels of the last allocation up to rounding, finality."""
+class Filling:
+    """A question of water filling, with its jobs merged into classes."""
 
-    level: FloatArray
-    attained: FloatArray
-    final: BoolArray
+    task: Task
+    classes: Classes
+    reference: FloatArray
+    scale: FloatArray
+    groups: WaterGroups
 
+    @classmethod
+    def of(cls, task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGroups) -> Filling:
+        """Jobs with the same rates, reference and scale factor, and the same part in a group, are one class."""
+        measure = Utility(-np.inf, 1.0 / reference, np.zeros(len(reference)), np.ones(len(reference)))
+        measured = replace(task, form=measure, floors=())
+        classes = Classes(measured, alike(measured, [reference, scale, _apart(groups)]))
+        return cls(task, classes, reference, scale, groups)
 
-def fill(task: Task, reference: FloatArray, scale: FloatArray, weights: Weights, apart: FloatArray) -> Answer:
-    """Levels of all jobs, and the allocation that reaches them.
+    def by(self, bottlenecks: Prices | Programs, how: str) -> Answer:
+        """The answer, bottleneck by bottleneck."""
+        task, first, member = self.task, self.classes.merged.first, self.classes.merged.member
+        count, groups = self.classes.merged.count, _of_classes(self.groups, first, member)
+        referee = Referee(task.space, self.reference, self.scale, self.groups)
+        rounds: list[Round] = []
+        programs, x = 0, np.zeros(self.classes.space.size)
+        while not referee.final.all() and not (rounds and rounds[-1].prices is None):
+            if task.seconds_left == 0.0:
+                raise OutOfTime(f"water filling reached its time limit after {len(rounds)} bottlenecks")
+            top, rising = (referee.top / self.reference)[first], ~referee.final[first]
+            path = Path(groups, count, self.scale[first], referee.level[first], top, rising)
+            found = bottlenecks.bottleneck(_rates(path, self.reference[first] * count), path.end)
+            programs, x = programs + found.programs, found.x
+            rounds.append(_record(found, path, member))
+            referee.take(rounds[-1])
+        if referee.left > LIMIT and isinstance(bottlenecks, Prices):
+            raise SolverError(f"prices leave {referee.left:.2g} unproved")
+        return self._answer(x, rounds, referee.level, programs, how)
 
-    reference: (J,) rate that counts as level 1; scale: (J,) scale factors; weights: effective weights from finality;
-    apart: (J,) or (J, n) data in which jobs must agree to be merged (their entity, their place in a queue).
-    """
-    measure = Utility(-np.inf, 1.0 / reference, np.zeros(len(reference)), np.ones(len(reference)))
-    measured = replace(task, form=measure, floors=())
-    classes = Classes(measured, alike(measured, [reference, scale, apart]))
-    merged = classes.merged
-    member, first = merged.member, merged.first
-    per_level = reference[first] * merged.count
-    top = merged.space.ceiling / per_level
-    ladder = Ladder(np.zeros(len(first)), np.zeros(len(first)), ~(top > 0))
-    rounds: list[Round] = []
-    x = np.zeros(classes.space.size)
-    while True:
-        weight = weights(ladder.final[member])[first]
-        rising = ~ladder.final & (weight > 0)
-        if not rising.any():
-            break
-        if task.seconds_left == 0.0:
-            raise OutOfTime(f"water filling reached its time limit after {len(rounds)} rounds")
-        found, form = _raise(classes, ladder, weight, scale[first], reference[first], rising)
-        x = found.x
-        rate = classes.space.rate(x)
-        rise = np.where(rising, max(0.0, form.value(rate)) * weight / scale[first], 0.0)
-        level = ladder.level + (rise if (rise > NOTHING * top).any() else 0.0)
-        record = _record(found, merged.count, member, ladder.level, level)
-        ladder = Ladder(level, rate / per_level, ladder.final | _proved(classes, record, form, rising, first, member))
-        rounds.append(record)
-    x, pairs = classes.dealt(np.append(x, np.zeros(classes.space.size - len(x))))
-    proof = rounds[0].multipliers if rounds else None
-    notes = (f"{len(rounds)} linear programs", *classes.notes())
-    return Answer(x, proof, levels=ladder.level[member], pairs=pairs, proof=tuple(rounds), notes=notes)
-
-
-def _raise(
-    classes: Classes, ladder: Ladder, weight: FloatArray, scale: FloatArray, reference: FloatArray, rising: BoolArray
-) -> tuple[Found, Utility]:
-    """One round's program over the classes."""
-    count = classes.merged.count
-    gain = np.where(rising, scale / np.where(rising, weight, 1.0), 0.0)
-    form = Utility(-np.inf, gain / (reference * count), -gain * ladder.level, rising.astype(np.float64))
-    # not above what the last allocation has: then that allocation satisfies this program, whatever was rounded so far
-    held = np.where(rising, 0.0, np.minimum(ladder.level, ladder.attained) * reference * count)
-    # at a vertex, where the duals are exact
-    solver = "highs-simplex" if 3 * len(count) <= SIMPLEX_ROWS else "highs-ipm"
-    return classes.solve(form, [RateFloor("levels so far", held)], solver), form
+    def _answer(self, x: FloatArray, rounds: list[Round], level: FloatArray, programs: int, how: str) -> Answer:
+        task, space = self.task, self.classes.space
+        x, pairs = self.classes.dealt(tidy(space, np.append(x, np.zeros(space.size - len(x)))))
+        proofs = [proof for proof in (each.multipliers(task.form.slope) for each in rounds) if proof is not None]
+        number = sum(each.prices is not None for each in rounds)
+        return Answer(
+            x,
+            proofs[0] if proofs else ceiling_proof(task.space, task.form),
+            levels=level,
+            pairs=pairs,
+            proof=tuple(rounds),
+            notes=(f"{number} bottleneck(s), {programs} linear programs by {how}", *self.classes.notes()),
+            details={"bottlenecks": number, "programs": programs},
+        )
 
 
-def _record(found: Found, count: FloatArray, member: np.ndarray, before: FloatArray, after: FloatArray) -> Round:
-    given = found.multipliers
-    assert given.emphasis is not None
-    spread = Multipliers(
-        given.prices,
-        (given.emphasis / count)[member],
-        None,
-        None if given.time is None else given.time[member],
-        None if given.floors is None else given.floors[member],
+def _rates(path: Path, per_level: FloatArray) -> Rates:
+    return lambda water: path.at(water) * per_level
+
+
+def _record(found: Bottleneck, path: Path, member: IntArray) -> Round:
+    """The round of the jobs: an hour and a unit of rate are worth the same to each job of a class."""
+    after, cut = path.at(found.water)[member], found.cut
+    if cut is None:
+        return Round(after)
+    return Round(after, cut.prices, cut.worth[member], None if cut.time is None else cut.time[member])
+
+
+def _apart(groups: WaterGroups) -> FloatArray:
+    """(J, 4) what jobs must agree in to be merged: their group where it is of several, their weights, their place."""
+    several = np.bincount(groups.member, minlength=len(groups.share))[groups.member] > 1
+    return np.column_stack(
+        [
+            np.where(several, groups.member, -1),
+            np.where(several & groups.queued, groups.place, -1.0),
+            groups.weight,
+            np.where(several, 0.0, groups.share[groups.member]),
+        ]
     )
-    return Round(spread, before[member], after[member])
 
 
-def _proved(
-    classes: Classes, record: Round, form: Utility, rising: BoolArray, first: np.ndarray, member: np.ndarray
-) -> BoolArray:
-    """(K,) rising classes that the round's multipliers prove saturated; at least the best proved one."""
-    task = classes.task
-    job_form = Utility(-np.inf, (form.slope * classes.merged.count)[member], form.offset[member], form.weight[member])
-    rise = could_rise(task.space, job_form, record, task.form.slope)[first]
-    rise = np.where(rising, rise, np.inf)
-    proved = rise <= SATURATED
-    if not proved.any():
-        proved = rise <= rise.min()
-    return np.asarray(proved)
+def _of_classes(groups: WaterGroups, first: IntArray, member: IntArray) -> WaterGroups:
+    """The groups of classes: those of several jobs as they are, single jobs that are alike one group together."""
+    size = np.bincount(groups.member, minlength=len(groups.share))
+    several = size[groups.member[first]] > 1
+    named = np.where(several, groups.member[first], len(groups.share) + np.arange(len(first)))
+    _, number = np.unique(named, return_inverse=True)
+    of_job = number.ravel()[member]
+    share = np.zeros(int(number.max(initial=-1)) + 1)
+    np.add.at(share, of_job, groups.share[groups.member] / size[groups.member])
+    queue = np.zeros(len(share), dtype=bool)
+    queue[of_job] = groups.queued & (size[groups.member] > 1)
+    return WaterGroups(number.ravel(), groups.weight[first], groups.place[first], share, queue)

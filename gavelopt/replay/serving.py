@@ -177,10 +177,18 @@ class ServingSimulator:
         return self.score(*self.encode(codes), failures=failures, best_only=best_only)[0]
 
     def score(
-        self, config: NDArray[np.int32], mask: NDArray[np.uint64], *, failures: int = NO_LIMIT, best_only: bool = False
+        self,
+        config: NDArray[np.int32],
+        mask: NDArray[np.uint64],
+        *,
+        failures: int = NO_LIMIT,
+        best_only: bool = False,
+        check: IntArray | None = None,
+        lost: IntArray | None = None,
     ) -> tuple[IntArray, FloatArray]:
         """The same for encoded placements: config (B, G) with -1 for no group, mask (B, G, W).
 
+        Who knows that of the counted requests from number check[e] on (E,) at least lost[b, e] (B, E) fail, saves the rest.
         Returns (B,) counts and (B,) seconds of latency summed over the counted requests in time.
         """
         from gavelopt.replay.serving_kernel import count_good
@@ -198,6 +206,8 @@ class ServingSimulator:
             mask,
             np.int64(failures),
             best_only,
+            np.zeros(0, dtype=np.int64) if check is None else check,
+            np.zeros((len(config), 0), dtype=np.int64) if lost is None else lost,
         )
 
     def encode(self, codes: Sequence[Code]) -> tuple[NDArray[np.int32], NDArray[np.uint64]]:
