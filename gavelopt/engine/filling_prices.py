@@ -101,8 +101,8 @@ class Prices:
         rows = np.flatnonzero(self.settled)
         x, ones = self.x[rows], np.ones((len(rows), 1), dtype=bool)
         speed = np.hstack([self.speed[rows], np.zeros((len(rows), 1))])
-        on = np.hstack([x, 1.0 - x.sum(axis=1, keepdims=True)]) > PLACE
-        may = np.hstack([self.face.may[rows], self.face.idle[rows, None] & ones]) | on
+        may = np.hstack([self.face.may[rows], self.face.idle[rows, None] & ones])
+        on = (np.hstack([x, 1.0 - x.sum(axis=1, keepdims=True)]) > PLACE) & may  # else a solver's tolerance
         return contented(price, self.full, speed, self.use[rows], on, may)
 
 
