@@ -48,7 +48,7 @@ def _keep(clock, count, states):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _merge(clock, count, states, width, step, spare_clock, spare_count):  # type: ignore[no-untyped-def]
+def merge(clock, count, states, width, step, spare_clock, spare_count):  # type: ignore[no-untyped-def]
     """Merge the nearest neighbours, by count and then by the work ahead, until ``width`` states are left."""
     key, loss = np.zeros(states), np.zeros(states - 1)
     for s in range(states):
@@ -126,7 +126,7 @@ def _serve(arrival, model, groups, width, edges, most, states):  # type: ignore[
                     old_clock[s, g] = max(old_clock[s, g], a + head[g])
             number = _extend(old_clock, old_count, number, new_clock, new_count, a, m, due, groups)
             if number > width:
-                number = _merge(new_clock, new_count, number, width, step, old_clock, old_count)
+                number = merge(new_clock, new_count, number, width, step, old_clock, old_count)
             old_clock, old_count, new_clock, new_count = new_clock, new_count, old_clock, old_count
         for s in range(number):
             most[e] = max(most[e], old_count[s])

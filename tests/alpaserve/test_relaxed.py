@@ -89,12 +89,27 @@ def test_for_equal_devices_and_models_it_is_every_model_everywhere() -> None:
 
 
 def test_merging_only_raises_the_bound() -> None:
-    for seed in range(30):
-        instance = random_instance(seed, requests=120)
+    raised = 0
+    for seed in range(40):
+        instance = random_instance(seed, requests=200) if seed % 2 else identical(4, 5, seed, slo=4.0)
         whole = (1 << len(instance.models)) - 1
-        for cut in list(multisets([int(size) for size in instance.tables.size], instance.devices))[:6]:
-            narrow, wide = (Relaxation(instance, instance.workload, width).whole(whole, cut) for width in (2, 256))
-            assert narrow >= wide
+        for cut in multisets([int(size) for size in instance.tables.size], instance.devices):
+            one, few, many = (Relaxation(instance, instance.workload, width).whole(whole, cut) for width in (1, 3, 256))
+            assert min(one, few) >= many
+            raised += few > many
+    assert raised > 50
+
+
+def test_a_merged_state_is_as_good_as_what_it_stands_for() -> None:
+    from formulations.alpaserve.relaxed_kernel import merge
+
+    draw = np.random.default_rng(1)
+    for width in (1, 2, 5):
+        clock, count = draw.uniform(0, 3, (8, 3)), draw.integers(0, 4, 8)
+        before = clock.copy(), count.copy()
+        assert merge(clock, count, 8, width, np.ones(3), np.empty((8, 3)), np.empty(8, dtype=np.int64)) == width
+        for old_clock, old_count in zip(*before, strict=True):
+            assert any(count[s] >= old_count and (clock[s] <= old_clock).all() for s in range(width))
 
 
 def test_out_of_time_every_request_could_be_served() -> None:
@@ -123,6 +138,26 @@ def test_the_pruned_tree_finds_what_brute_force_finds(seed: int, monkeypatch: py
     for incumbent in (0, best - 1):
         found, code = table(instance, incumbent).solve()
         assert found == good(instance, code) == best
+
+
+def test_a_simulation_is_given_up_once_the_rest_cannot_save_it() -> None:
+    for seed in range(20):
+        instance = random_instance(seed, requests=90)
+        if seed % 2:
+            instance = instance.replace(workload=instance.workload.trimmed(1.0))
+        simulator, code = go.serving.ServingSimulator(instance), random_code(instance, seed)
+        group, _ = simulator.trace(code)
+        first, last = instance.workload.counted
+        check = np.array([0, first, (first + last) // 2, (first + last) // 2, last])
+        lost = np.array([[int((group[max(at, first) : last] < 0).sum()) for at in check]])
+        failures = simulator.requests - good(instance, code)
+        whole = simulator.score(*simulator.encode([code]), failures=failures, check=check, lost=lost)
+        assert whole[0][0] == good(instance, code)
+        for e in range(len(check)):
+            more = lost + (np.arange(len(check)) == e)
+            assert simulator.score(*simulator.encode([code]), failures=failures, check=check, lost=more)[0][
+                0
+            ] == -1 or (check[e] == len(instance.workload))
 
 
 def test_six_small_models_on_six_devices_are_proved() -> None:
