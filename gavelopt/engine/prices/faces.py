@@ -201,35 +201,51 @@ def _needs(face: Face, rows: IntArray) -> tuple[FloatArray, FloatArray]:
 
 def _solved(face: Face, cost: FloatArray | None) -> FloatArray | None:
     """(R,) prices of the small program; None where the solver fails. cost None: the least left side of the first line above."""
-    market, few, types = face.market, face.few, face.market.types
-    size, still = len(few), np.zeros_like(face.price)
-    everyone = look_at(market, None, face.price, face.level, still)
-    constant, demand, drift = _presumed(face, few)
+    matrix, upper = _inequalities(face)
+    row, most, equal = _first_line(face)
+    more = len(row) - face.market.types
+    goal = row
+    if cost is not None:
+        matrix, upper = sparse.vstack([matrix, row[None, :]]), np.append(upper, most)
+        goal = np.append(cost, np.zeros(more))
+    low, high = np.maximum(face.price - face.box, 0.0), face.price + face.box
+    done = optimize.linprog(
+        goal,
+        sparse.csr_array(matrix),
+        upper,
+        None if equal is None else equal[None, :],
+        None if equal is None else np.ones(1),
+        [*zip(low, high, strict=True), *[(0.0, None)] * more],
+        method="highs",
+        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
+    )
+    return np.asarray(done.x[: face.market.types]) if done.status == 0 else None
+
+
+def _inequalities(face: Face) -> tuple[sparse.csr_array, FloatArray]:
+    """(matrix, right sides) over (y, w) or (y, w, lam): what covers every type of each of the few."""
+    market, few = face.market, face.few
     point = points_of(market, few)
     row, column = np.nonzero(point > 0)
-    cells = np.arange(len(row))
-    toll = sparse.csr_array((-market.use[few][row], (cells, column)), shape=(len(row), types))
+    cells, size = np.arange(len(row)), len(few)
+    toll = sparse.csr_array((-market.use[few][row], (cells, column)), shape=(len(row), market.types))
     own = sparse.csr_array((-np.ones(len(row)), (cells, row)), shape=(len(row), size))
+    if not face.minimum:
+        return sparse.csr_array(sparse.hstack([toll, own])), -point[row, column]
+    worth = sparse.csr_array((point[row, column], (cells, row)), shape=(len(row), size))
+    return sparse.csr_array(sparse.hstack([toll, own, worth])), np.zeros(len(row))
+
+
+def _first_line(face: Face) -> tuple[FloatArray, float, FloatArray | None]:
+    """(left side, most) of the first line above, everybody else's terms as they stand; for a minimum also what sums to 1."""
+    market, few = face.market, face.few
+    everyone = look_at(market, None, face.price, face.level, np.zeros_like(face.price))
+    constant, demand, drift = _presumed(face, few)
     left = market.capacity - (everyone.demand - demand.sum(axis=0))
-    slack = SLACK * float(market.capacity @ face.price)
-    if face.minimum:
-        need, rise = _needs(face, few)
-        worth = sparse.csr_array((point[row, column], (cells, row)), shape=(len(row), size))
-        matrix, bound = sparse.hstack([toll, own, worth]), np.concatenate([left, np.ones(size), -need])
-        equal = np.concatenate([everyone.drift - drift.sum(axis=0), np.zeros(size), rise])[None, :]
-        upper, most, total, more = np.zeros(len(row)), slack, np.ones(1), 2 * size
-    else:
-        matrix, bound = sparse.hstack([toll, own]), np.append(left, np.ones(size))
-        best = float(market.capacity @ face.price) + everyone.total
-        paid = everyone.total + float(face.price @ everyone.demand) - float(constant.sum())
-        upper, most, equal, total, more = -point[row, column], best - paid + slack, None, None, size
-    if cost is not None:
-        matrix, upper = sparse.vstack([matrix, bound[None, :]]), np.append(upper, most)
-        bound = np.append(cost, np.zeros(more))
-    low, high = np.maximum(face.price - face.box, 0.0), face.price + face.box
-    bounds = [*zip(low, high, strict=True), *[(0.0, None)] * more]
-    done = optimize.linprog(
-        bound, sparse.csr_array(matrix), upper, equal, total, bounds, method="highs",
-        options={"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10},
-    )  # fmt: skip
-    return np.asarray(done.x[:types]) if done.status == 0 else None
+    worth = float(market.capacity @ face.price)
+    if not face.minimum:
+        paid = float(face.price @ everyone.demand) - float(constant.sum())
+        return np.append(left, np.ones(len(few))), worth - paid + SLACK * worth, None
+    need, rise = _needs(face, few)
+    whole = np.concatenate([everyone.drift - drift.sum(axis=0), np.zeros(len(few)), rise])
+    return np.concatenate([left, np.ones(len(few)), -need]), SLACK * worth, whole
