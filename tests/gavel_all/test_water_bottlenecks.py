@@ -306,3 +306,20 @@ def test_a_type_without_accelerators_is_all_that_is_left() -> None:
     solution = go.solve(replace(question, columns=columns, entities=entities).instance(), "water_filling")
     assert solution.status == "optimal"
     np.testing.assert_allclose(solution.levels, [3.0, 1.5, 1.5, 0.0], atol=1e-12)
+
+
+def test_who_is_settled_but_not_quite_proved_final() -> None:
+    """Prices settle job 2, whose worth is next to nothing; the judge leaves it rising, so programs have to answer."""
+    rates = [
+        [0, 0, 18.49, 0],
+        [0.002732, 0, 0.08105, 0],
+        [50.05, 43.1, 878.4, 0],
+        [119.7, 0.005072, 17.28, 0.01368],
+        [1.269, 0.001367, 3.804, 11.43],
+        [0.1371, 0.05856, 0.01334, 4.72],
+        [0.07343, 0.03504, 0.2289, 56.98],
+        [0.006449, 51.72, 0.09805, 0],
+    ]
+    scale, weight = [1, 4, 1, 1, 2, 1, 2, 2], [8.236, 32.21, 0.2337, 0.3358, 26.3, 15.55, 0.1976, 9.301]
+    solution = go.solve(by_hand(rates, [3.0, 2.0, 1.0, 2.0], scale=scale, weight=weight).instance(), "water_filling")
+    assert solution.status == "optimal", solution.message
