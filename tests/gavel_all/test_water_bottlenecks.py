@@ -321,5 +321,6 @@ def test_who_is_settled_but_not_quite_proved_final() -> None:
         [0.006449, 51.72, 0.09805, 0],
     ]
     scale, weight = [1, 4, 1, 1, 2, 1, 2, 2], [8.236, 32.21, 0.2337, 0.3358, 26.3, 15.55, 0.1976, 9.301]
-    solution = go.solve(by_hand(rates, [3.0, 2.0, 1.0, 2.0], scale=scale, weight=weight).instance(), "water_filling")
+    instance = go.Instance.from_arrays(rates, [3.0, 2.0, 1.0, 2.0], scale=scale, weight=weight)
+    solution = go.solve(instance, "water_filling")
     assert solution.status == "optimal", solution.message
