@@ -84,9 +84,16 @@ class Filling:
             programs, x = programs + found.programs, found.x
             rounds.append(_record(found, path, member))
             referee.take(rounds[-1])
-        if referee.left > LIMIT and isinstance(bottlenecks, Prices):
-            raise SolverError(f"prices leave {referee.left:.2g} unproved")
+        if isinstance(bottlenecks, Prices):
+            self._accept(referee, first, x)
         return self._answer(x, rounds, referee.level, programs, how)
+
+    def _accept(self, referee: Referee, first: IntArray, x: FloatArray) -> None:
+        """Raises SolverError where the judge would not accept what prices found: who is settled may not be who is final."""
+        level, unit = referee.level[first], self.reference[first] * self.classes.merged.count
+        short = float(((level - self.classes.space.rate(x) / unit) / np.maximum(1.0, level)).max(initial=0.0))
+        if referee.left > LIMIT or short > LIMIT:
+            raise SolverError(f"prices leave {referee.left:.2g} unproved, a level {short:.2g} short")
 
     def _answer(self, x: FloatArray, rounds: list[Round], level: FloatArray, programs: int, how: str) -> Answer:
         task, space = self.task, self.classes.space

@@ -65,6 +65,8 @@ class Prices:
         def mine(water: float) -> FloatArray:
             return (rates(water) / self.time)[rows]
 
+        if not (crowd.capacity > 0).any() and not mine(end).any():  # nothing is left, and nobody left wants any
+            return Bottleneck(end, None, (self.x * self.time[:, None]).ravel(), 0)
         search = Search(self.deadline)
         price = np.where(crowd.capacity > 0, crowd.average, 0.0)
         for some in _ladder(len(rows)):
@@ -99,9 +101,8 @@ class Prices:
         """Prices of full types, of any sign, at which all who are settled are content where they are, and what a unit of
         rate is worth to these."""
         rows = np.flatnonzero(self.settled)
-        x, ones = self.x[rows], np.ones((len(rows), 1), dtype=bool)
+        x, may = self.x[rows], self.face.may[rows]
         speed = np.hstack([self.speed[rows], np.zeros((len(rows), 1))])
-        may = np.hstack([self.face.may[rows], self.face.idle[rows, None] & ones])
         on = (np.hstack([x, 1.0 - x.sum(axis=1, keepdims=True)]) > PLACE) & may  # else a solver's tolerance
         return contented(price, self.full, speed, self.use[rows], on, may)
 

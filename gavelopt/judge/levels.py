@@ -14,7 +14,9 @@ the least trace of a worth would count as saturated.
 
 Where B = F(L), all that keep these levels from now on share what complementary slackness says of them: a column is used
 only if its inequality is tight, time is left only where w_i = 0, capacity only where p_c = 0, and r_i = L_i where g_i > 0.
-Later proofs need to hold for those only, so there p_c, w_i and g_i may have any sign. And whoever still rises can do so up
+Later proofs need to hold for those only, so there p_c, w_i and g_i may have any sign. Numbers that equal each other up to
+rounding leave a little of all that, more of it the smaller a price is; ``Face`` counts what that makes of a later proof, or
+a price of nothing would rule out anything. And whoever still rises can do so up
 to its fastest column left; at first that is its own ceiling. Jobs that stop there between two bottlenecks need no proof of
 their own: the judge follows the water by the first paragraph and finds each of them at that rate. (Where columns serve
 several jobs every proof holds for all allocations, and the fastest column is that of the start.)
@@ -34,9 +36,12 @@ from gavelopt.model.space import AllocationSpace
 
 SATURATED = 1e-7  # a job that provably cannot rise by more than this part of its level is final
 ROUNDING = 1e-15  # of the terms of B
+EXACTLY = 2e-16  # the same in extended precision
 TIGHT = 1e-12  # of these: F(L) so near to B is equal to it
 SLACK = 1e-9  # relative: an inequality is tight unless its sides differ by more
 LEAST = 1e-2  # the part of its fastest rate that a job with less counts by
+ROUNDED = 1e-4  # relative: what the rounding of earlier proofs may leave open of a level (rates over many decades)
+LARGEST = 1e100  # a level above it is none
 LIMIT = 1e-6
 
 
@@ -99,7 +104,7 @@ class Referee:
         self.level = np.zeros(len(scale))
         self.final = ~(groups.counted & (space.ceiling > 0))
         self.face = None if space.plain is None else Face(space)
-        self.unproved = 0.0
+        self.unproved, self.rounded = 0.0, 0.0
 
     @property
     def top(self) -> FloatArray:
@@ -108,29 +113,36 @@ class Referee:
 
     def take(self, record: Round) -> None:
         """Check one round and make final whom it proves saturated."""
-        after = np.where(np.isfinite(record.after), record.after, 0.0)
-        rise, self.level = after - self.level, after
-        self.unproved = max(self.unproved, 0.0 if np.isfinite(record.after).all() else np.inf)
+        sound = bool((np.abs(record.after) <= LARGEST).all())  # not so where a level is no number
+        self.unproved = max(self.unproved, 0.0 if sound else np.inf)
+        if not sound:
+            return
+        rise = record.after - self.level
+        self.level = after = np.where(self.final, self.level, record.after)
         rate = after * self.reference
         least = np.maximum(rate, LEAST * self.space.ceiling)
         stopped = ~self.final & (self.top - rate <= SATURATED * least)
         off = off_path(self.groups, self.scale, rise, self.final, stopped) * self.reference
         part = np.divide(off, least, out=np.where(off > 0, np.inf, 0.0), where=least > 0)
+        if self.face is not None:
+            self.rounded = max(self.rounded, float((self.face.above[stopped] / least[stopped]).max(initial=0.0)))
         self.unproved = max(self.unproved, float(part.max(initial=0.0)))
         self.final = self.final | stopped
         if record.prices is None or record.worth is None:
             return
         if self.face is None:
             worth, spare = self._anywhere(record.prices, record.worth, record.time, rate)
+            more = 0.0
         else:
-            worth, spare = self.face.bounded(record.prices, record.worth, rate)
-        self._saturate(worth * least, spare)
+            worth, spare, more = self.face.bounded(record.prices, record.worth, rate)
+        self._saturate(worth * least, spare, more)
 
-    def _saturate(self, weighed: FloatArray, spare: float) -> None:
+    def _saturate(self, weighed: FloatArray, spare: float, more: float) -> None:
         able = ~self.final & (weighed > 0)
         rise = np.divide(spare, weighed, out=np.full(len(weighed), np.inf), where=able)
         now = able & (rise <= max(SATURATED, float(rise.min(initial=np.inf))))
         self.unproved = max(self.unproved, float(rise[now].max(initial=0.0)))
+        self.rounded = max(self.rounded, float((more / weighed[now]).max(initial=0.0)))
         self.final = self.final | now
 
     def _anywhere(
@@ -145,43 +157,99 @@ class Referee:
     @property
     def left(self) -> float:
         """The residual of the check "every job saturated"."""
-        return max(self.unproved, float((~self.final).sum()))
+        return max(self.unproved, self.rounded * (LIMIT / ROUNDED), float((~self.final).sum()))
+
+
+@dataclass(frozen=True, eq=False)
+class Limits:
+    """What earlier proofs have left next to nothing of: ``by`` the number of the proof, 0 for none, ``room`` what a unit of it
+    costs there. Of all of them together, a proof with B - F = d leaves at most  d / room."""
+
+    by: IntArray
+    room: FloatArray
+
+    @classmethod
+    def none(cls, shape: tuple[int, ...]) -> Limits:
+        """Nothing is limited yet."""
+        return cls(np.zeros(shape, dtype=np.int8), np.ones(shape))
+
+    def add(self, now: BoolArray, room: FloatArray, number: int) -> None:
+        """Limit what is limited by no proof so far."""
+        now = now & (self.by == 0)
+        self.by[now], self.room[now] = number, room[now]
+
+    def multiples(self, excess: FloatArray, proofs: int) -> FloatArray:
+        """(proofs + 1,) how often each proof must be added so that nothing is in excess any more."""
+        over = (self.by > 0) & (excess > 0)
+        times = np.zeros(proofs + 1)
+        np.maximum.at(times, self.by[over], excess[over] / self.room[over])
+        return times
 
 
 class Face:
-    """The allocations of a plain space that keep the levels so far: may (J, C) columns in use, idle (J,) who may have time
-    left, scarce (C,) what must be used up, fixed (J,) who must have exactly its level."""
+    """The allocations of a plain space that keep the levels so far: may (J, C + 1) columns in use, idling the last of them.
+
+    Up to rounding, that is: a proof with B - F(L) = d leaves a column of slack s not more than d / s time. So a later proof
+    that needs it away is one for all allocations only with the earlier one added  excess / s  times, and B - F grows by d
+    as often. ``left`` (K + 1,) has d of each proof so far, what it took from earlier ones included.
+    """
 
     def __init__(self, space: AllocationSpace) -> None:
         grid = space.plain
         assert grid is not None
-        self.space, self.table, self.use = space, grid.table, grid.use[:, None]
-        self.may = np.asarray(grid.usable & (grid.table > 0) & (space.capacity > 0))
-        self.idle = np.ones(len(self.table), dtype=bool)
-        self.fixed, self.scarce = ~self.idle, np.zeros(len(space.capacity), dtype=bool)
+        jobs, types = grid.table.shape
+        self.space, self.use = space, np.append(np.ones(types), 0.0) * grid.use[:, None]
+        self.table = np.hstack([grid.table, np.zeros((jobs, 1))])
+        able = grid.usable & (grid.table > 0) & (space.capacity > 0)
+        self.may = np.hstack([able, np.ones((jobs, 1), dtype=bool)])
+        self.columns, self.scarce, self.fixed = Limits.none(self.may.shape), Limits.none((types,)), Limits.none((jobs,))
+        self.left = np.zeros(1)
+
+    @property
+    def fastest(self) -> FloatArray:
+        """(J,) the highest rate of each job in a unit of time."""
+        return np.asarray(np.where(self.may, self.table, 0.0).max(axis=1, initial=0.0))
 
     @property
     def top(self) -> FloatArray:
         """(J,) the highest rate of each job."""
-        return np.asarray(np.where(self.may, self.table, 0.0).max(axis=1, initial=0.0) * self.space.time)
+        return np.asarray(self.fastest * self.space.time)
 
-    def bounded(self, prices: FloatArray, worth: FloatArray, rate: FloatArray) -> tuple[FloatArray, float]:
-        """(worth, B - F(L)) on this face; afterwards it is the smaller one on which F = B."""
+    @property
+    def above(self) -> FloatArray:
+        """(J,) by how much a job may beat its highest rate, as what earlier proofs ruled out is left up to rounding."""
+        excess = np.where(self.columns.by > 0, self.table - self.fastest[:, None], 0.0)
+        return np.asarray((np.maximum(excess, 0.0) / self.columns.room * self.left[self.columns.by]).sum(axis=1))
+
+    def bounded(self, prices: FloatArray, worth: FloatArray, rate: FloatArray) -> tuple[FloatArray, float, float]:
+        """(worth, B - F(L)) on this face, and what earlier proofs add to it; afterwards it is the smaller one on which
+        F = B."""
         price, gradient = np.nan_to_num(prices), np.nan_to_num(worth)
-        price = np.where(self.scarce, price, np.maximum(price, 0.0))
-        gradient = np.where(self.fixed, gradient, np.maximum(gradient, 0.0))
-        gain, toll = gradient[:, None] * self.table, self.use * price
+        price = np.where(self.scarce.by > 0, price, np.maximum(price, 0.0))
+        gradient = np.where(self.fixed.by > 0, gradient, np.maximum(gradient, 0.0))
+        gain, toll = gradient[:, None] * self.table, self.use * np.append(price, 0.0)
         time = np.where(self.may, gain - toll, -np.inf).max(axis=1, initial=-np.inf)
-        time = np.where(self.idle | np.isinf(time), np.maximum(time, 0.0), time)
-        terms = np.concatenate([self.space.capacity * price, self.space.time * time])
-        bound, size = float(terms.sum()), float(np.abs(terms).sum())
-        spare = max(ROUNDING * size, abs(bound - float(gradient @ rate)))
-        if spare <= TIGHT * size:
+        time = np.where(np.isinf(time), 0.0, time)
+        slack = time[:, None] - (gain - toll)
+        factors = np.concatenate([self.space.capacity, self.space.time, -rate]), np.concatenate([price, time, gradient])
+        terms = np.multiply(*factors, dtype=np.longdouble)  # what cancels here is multiplied in later proofs
+        size = float(np.abs(terms[: len(price) + len(time)]).sum())
+        own = max(EXACTLY * size, abs(float(terms.sum())))
+        number = len(self.left)
+        parts = (self.columns, -slack), (self.scarce, -price), (self.fixed, -gradient)
+        times = np.max([limits.multiples(excess, number - 1) for limits, excess in parts], axis=0)
+        more = float(times @ self.left)
+        if not np.isfinite(own + more):
+            return np.zeros(len(gradient)), np.inf, np.inf
+        if own <= TIGHT * size:
             near = SLACK * (np.abs(gain) + np.abs(toll) + np.abs(time)[:, None])
-            self.may = self.may & (time[:, None] - (gain - toll) <= near)
-            self.idle = self.idle & (time <= SLACK * np.abs(gain).max(axis=1, initial=0.0))
-            self.fixed, self.scarce = self.fixed | (gradient > 0), self.scarce | (price > 0)
-        return np.maximum(gradient, 0.0), spare
+            near[:, -1] = SLACK * np.abs(gain).max(axis=1, initial=0.0)
+            self.columns.add(self.may & (slack > near), slack, number)
+            self.may &= self.columns.by == 0
+            self.scarce.add(price > 0, price, number)
+            self.fixed.add(gradient > 0, gradient, number)
+            self.left = np.append(self.left, own)
+        return np.maximum(gradient, 0.0), own, more
 
 
 def off_path(

@@ -265,3 +265,62 @@ def test_wrong_prices_prove_nothing() -> None:
         )
         referee.take(replace(first, prices=prices))
         assert referee.left > 1e-6
+
+
+@pytest.mark.parametrize("price", [1e-16, 1e-14, 1e-13, 1e-11, 1e-3])
+def test_a_price_on_what_is_plentiful_rules_nothing_out(price: float) -> None:
+    """Eight jobs share A; two have B for themselves and rise on to 5/4. A price of B as small as rounding makes A's proof
+    hardly worse, but must not say that B is full: neither that its jobs have nothing left, nor a price of any sign there."""
+    instance = by_hand([[1.0, 0.0]] * 8 + [[0.0, 4.0]] * 2, [1.0, 4.0]).instance()
+    problem, answer = answered(instance)
+    np.testing.assert_allclose(answer.levels, [0.625] * 8 + [1.25] * 2)
+    first, rate = answer.proof[0], go.equal_share_rate(instance, problem.space)
+    level = first.after
+    x = np.zeros((10, 2))
+    x[:8, 0], x[8:, 1] = (level * rate)[:8], (level * rate)[8:] / 4.0
+    false = replace(first, prices=first.prices + np.array([0.0, price]))
+    worth = np.append(np.zeros(8), np.ones(2))
+    any_sign = Round(level, np.array([0.0, float(worth @ (level * rate)) / 4.0]), worth)
+    for second in (Round(level), any_sign):
+        checks = problem.policy.examine(instance, problem.space, x.ravel(), (false, second))
+        assert not all(check.passed for check in checks), second
+
+
+@pytest.mark.parametrize("absurd", [1e308, -1e308, np.inf, np.nan])
+def test_absurd_levels_on_the_way_prove_nothing(absurd: float) -> None:
+    """Differences of such levels are no numbers, and no number is not larger than a limit."""
+    instance = crowd(20, 2.0, 3, seed=5)
+    problem, answer = answered(instance)
+    for part in (slice(0, 20), slice(0, 20, 2)):
+        level = np.zeros(20)
+        level[part] = absurd
+        checks = problem.policy.examine(instance, problem.space, answer.x, (Round(level), Round(-level), *answer.proof))
+        assert not all(check.passed for check in checks)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_type_without_accelerators_is_all_that_is_left() -> None:
+    question = by_hand([[0, 0, 1], [1, 1, 0], [1, 1, 0], [1, 1, 0]], [2.0, 0.0, 1.0])
+    columns = {"entity": ["a", "b", "b", "b"], "arrival_s": [0.0, 1.0, 2.0, 3.0]}
+    entities = (go.Entity("a", 1.0, "fairness"), go.Entity("b", 1.0, "fifo"))
+    solution = go.solve(replace(question, columns=columns, entities=entities).instance(), "water_filling")
+    assert solution.status == "optimal"
+    np.testing.assert_allclose(solution.levels, [3.0, 1.5, 1.5, 0.0], atol=1e-12)
+
+
+def test_who_is_settled_but_not_quite_proved_final() -> None:
+    """Prices settle job 2, whose worth is next to nothing; the judge leaves it rising, so programs have to answer."""
+    rates = [
+        [0, 0, 18.49, 0],
+        [0.002732, 0, 0.08105, 0],
+        [50.05, 43.1, 878.4, 0],
+        [119.7, 0.005072, 17.28, 0.01368],
+        [1.269, 0.001367, 3.804, 11.43],
+        [0.1371, 0.05856, 0.01334, 4.72],
+        [0.07343, 0.03504, 0.2289, 56.98],
+        [0.006449, 51.72, 0.09805, 0],
+    ]
+    scale, weight = [1, 4, 1, 1, 2, 1, 2, 2], [8.236, 32.21, 0.2337, 0.3358, 26.3, 15.55, 0.1976, 9.301]
+    instance = go.Instance.from_arrays(rates, [3.0, 2.0, 1.0, 2.0], scale=scale, weight=weight)
+    solution = go.solve(instance, "water_filling")
+    assert solution.status == "optimal", solution.message
