@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gavelopt.labels import Labels
-from gavelopt.model.arrays import read_only
+from gavelopt.model.arrays import as_floats, read_only
 from gavelopt.model.instance import Instance
 from gavelopt.model.jobs import JobSet, checked_column
 from gavelopt.model.throughput import ThroughputTable
@@ -46,11 +46,12 @@ class JobColumns:
             for key, value in changes.items()
             if key != "rates"
         }
-        given = {self.accelerators.index(name): float(rate) for name, rate in changes.get("rates", {}).items()}
+        at = [self.accelerators.index(accelerator) for accelerator in changes.get("rates", {})]
+        values = as_floats(list(changes.get("rates", {}).values()), "throughput rates")
         rates = np.full((1, len(self.accelerators)), np.nan)
-        rates[0, list(given)] = list(given.values())
+        rates[0, at] = values
         ThroughputTable(rates, label, self.accelerators, unit=self.unit)
-        return given, columns
+        return dict(zip(at, values.tolist(), strict=True)), columns
 
     def append(self, name: str, rates: Mapping[int, float], columns: Mapping[str, Any]) -> None:
         """One more job, of checked values."""

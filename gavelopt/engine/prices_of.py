@@ -23,7 +23,7 @@ from gavelopt.engine.aggregate import merge
 from gavelopt.engine.problem import Answer, Problem
 from gavelopt.judge.certify import Multipliers, majorant, time_prices
 from gavelopt.judge.verdict import Verdict
-from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.solution import Prices
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
@@ -31,7 +31,7 @@ from gavelopt.model.utility import Utility
 SLACK = 1e-9  # how far from the optimum a price vector may be and still count as proof
 NOISE = 1e-5  # error of a solver's price, relative to what all capacity is worth
 SPARE = 1e-6  # of a capacity: less may be rounding
-MANY, TOO_MANY = 3_000, 100_000  # cells after merging: beyond, a program over all jobs is slow; takes minutes
+MANY, TOO_MANY = 3_000, 20_000  # cells after merging: beyond, a program over all jobs is slow; takes far too long
 
 
 def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
@@ -58,9 +58,10 @@ def priced(problem: Problem, answer: Answer, verdict: Verdict) -> Prices | None:
     def sides() -> FloatArray | None:
         if not exact or floors:
             return None
-        if not price.any() and (taken.usage(answer.x) < (1.0 - SPARE) * space.capacity).all():
+        scarce = taken.usage(answer.x) >= (1.0 - SPARE) * space.capacity
+        if not price.any() and not scarce.any():
             return np.zeros((len(price), 2))  # what is left over has no price in any proof
-        faces = price_faces(space, utility, taken.rate(answer.x), price)
+        faces = price_faces(space, utility, taken.rate(answer.x), price, scarce)
         return None if faces is None else snapped(faces, price, space.capacity) * slope
 
     return Prices(
@@ -96,8 +97,11 @@ def snapped(faces: FloatArray, price: FloatArray, capacity: FloatArray) -> Float
     return np.sort(np.where(near, price[:, None], faces), axis=1)
 
 
-def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray, price: FloatArray) -> FloatArray | None:
-    """(C, 2) least and greatest optimal price of each resource in units of U, at the optimal rates and one price of each."""
+def price_faces(
+    space: AllocationSpace, utility: Utility, rate: FloatArray, price: FloatArray, scarce: BoolArray
+) -> FloatArray | None:
+    """(C, 2) least and greatest optimal price of each resource in units of U, at the optimal rates and one price of each;
+    scarce (C,): what is used up. None where it would take too long."""
     if not (utility.p <= 1.0) or space.plain is None:
         return None
     value = utility.value(rate)
@@ -110,7 +114,7 @@ def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray, pric
         total = np.bincount(merged.member, weights=rate, minlength=len(merged.count)).astype(np.float64)
         space, utility, rate = merged.space, merged.utility, total
     cells = len(rate) * len(price)
-    ends = _ends_among_many(space, utility, rate, price) if cells > MANY and price.any() else None
+    ends = _ends_among_many(space, utility, rate, price, scarce) if cells > MANY and price.any() else None
     if ends is not None or cells > TOO_MANY:
         return ends
     worth = _emphasised(space, utility, rate) if utility.p == -np.inf else _fixed(space, utility, rate)
@@ -118,7 +122,7 @@ def price_faces(space: AllocationSpace, utility: Utility, rate: FloatArray, pric
 
 
 def _ends_among_many(
-    space: AllocationSpace, utility: Utility, rate: FloatArray, price: FloatArray
+    space: AllocationSpace, utility: Utility, rate: FloatArray, price: FloatArray, scarce: BoolArray
 ) -> FloatArray | None:
     """The same by a program over the prices and a few jobs; None where that does not come to an end."""
     from gavelopt.engine.prices.build import build, prices_again
@@ -130,7 +134,8 @@ def _ends_among_many(
     if utility.p in (1.0, -np.inf):
         ends = price_ends(built.market, again, min(value / unit, built.market.ceiling))
     else:
-        ends = np.column_stack([price, price]) if strictly_convex(built.market, again) else None
+        kept = np.where(scarce, price, 0.0)
+        ends = np.column_stack([kept, kept]) if strictly_convex(built.market, again, scarce) else None
     if ends is None:
         return None
     paid = float(built.market.capacity @ ends.max(axis=1))

@@ -38,7 +38,9 @@ class Session:
         self.cluster: Cluster = instance.cluster
         self._refuse_what_is_not_kept(instance)
         self._jobs = JobColumns(instance)
+        self._reference = instance.reference
         self._last: Solution | None = None  # the last one with an allocation
+        self._new: set[str] = set()  # jobs that have come since
 
     @staticmethod
     def _refuse_what_is_not_kept(instance: Instance) -> None:
@@ -69,6 +71,7 @@ class Session:
         changes = {key: value for key, value in job.items() if key != "name"}
         self._check(name, changes)
         self._jobs.append(name, *self._jobs.checked(name, changes))
+        self._new.add(name)
 
     def remove(self, name: str) -> None:
         """Take a job away; the last one moves into its row."""
@@ -89,7 +92,7 @@ class Session:
 
     def instance(self) -> Instance:
         """The instance as it is now."""
-        return Instance(self.cluster, *self._jobs.snapshot())
+        return Instance(self.cluster, *self._jobs.snapshot(), reference=self._reference)
 
     def solve(self, *, max_moves: float | None = None, **arguments: Any) -> Solution:
         """Solve again; ``arguments`` as for go.solve. The last answer's prices are where the next search starts.
@@ -108,15 +111,20 @@ class Session:
             )
         moves = None if max_moves is None or self._last is None else Moves(self._held(self._last), max_moves)
         found = solve(self.instance(), self.policy, warm=self._last, moves=moves, **{**self.options, **arguments})
-        self._last = found if found.allocation is not None else self._last
+        if found.allocation is not None:
+            self._last = found
+            self._new.clear()
         return found
 
     def _held(self, last: Solution) -> FloatArray:
         """(J, R) what the jobs of now had in an earlier answer; nothing where they are new."""
         assert last.allocation is not None
         before = {name: row for row, name in enumerate(last.instance.jobs.names)}
-        row = np.array([before.get(name, -1) for name in self._jobs.names], dtype=np.int64)
-        return np.where((row >= 0)[:, None], last.allocation.matrix[row], 0.0)
+        held = np.zeros((len(self), len(self.cluster)))
+        for row, name in enumerate(self._jobs.names):
+            if name in before and name not in self._new:
+                held[row] = last.allocation.matrix[before[name]]
+        return held
 
     def _find(self, name: str) -> int:
         if name not in self._jobs.row:

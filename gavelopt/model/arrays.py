@@ -36,7 +36,7 @@ def as_floats(values: object, what: str) -> FloatArray:
     """``values`` as a float64 array of its own. Raises InputError when something in it is no number."""
     try:
         array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(
             f"{what} must be numbers", seen=_first_non_number(values), rule="finite real numbers"
         ) from error
@@ -50,6 +50,8 @@ def _first_non_number(values: object) -> str:
             float(value)
         except (TypeError, ValueError):
             return repr(value)
+        except OverflowError:
+            return "a number beyond 1e308"
     return "rows of unequal length"
 
 

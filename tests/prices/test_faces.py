@@ -64,3 +64,26 @@ def test_a_few_jobs_tell_what_all_of_them_do(
 def test_hundreds_of_different_jobs(policy: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     whole, few = both(go.examples.crowd(400, 3, 3.0, seed=6), policy, options, monkeypatch)
     np.testing.assert_allclose(few, whole, rtol=1e-4)
+
+
+def test_a_price_with_a_far_side() -> None:
+    """Two jobs use up a type of their own: one more is worth nothing, one less costs a whole job."""
+    rates = np.zeros((2_000, 3))
+    rates[:, :2] = np.random.default_rng(0).random((2_000, 2)) + np.array([1.0, 0.5])
+    rates[:2, 2] = 1000.0
+    prices = go.solve(go.Instance.from_arrays(rates, [300, 400, 2]), "max_sum").prices
+    assert prices is not None
+    assert prices.one_sided is not None
+    more, less = prices.one_sided["a2"]
+    assert more == pytest.approx(0.0, abs=1e-6)
+    assert 990.0 < less < 1000.1
+
+
+def test_a_type_left_over_does_not_hide_that_prices_are_unique() -> None:
+    rates = np.random.default_rng(1).random((2_000, 3)) + 0.2
+    rates[:, 2] *= 0.01
+    prices = go.solve(go.Instance.from_arrays(rates, [250, 250, 2_000]), "power_mean", p=-1.0, method="fast").prices
+    assert prices is not None
+    assert prices.unique
+    assert prices.sides is not None
+    assert prices.sides[2] == pytest.approx(0.0, abs=1e-9 * prices.sides.max())

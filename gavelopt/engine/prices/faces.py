@@ -28,14 +28,14 @@ from gavelopt.engine.prices.assemble import TYPE_BITS, points_of
 from gavelopt.engine.prices.crowd import set_aside
 from gavelopt.engine.prices.market import Crowd, Market, look_at, place
 from gavelopt.engine.prices.newton import scale_of
-from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 
 SLACK = 1e-9  # of what all capacity is worth
 WIDEST_FIRST, NEAR_JOBS = 1e-3, 3.0  # relative half-width of the first box: at most, and times the number of jobs
-WIDER, WIDEST = 8.0, 64.0
+WIDER, WIDEST = 8.0, 1e8
 EDGE = 1e-6  # of the box
 AT_ONCE = 300  # jobs that join the few in one round, the worst ones first
-MOST_ROUNDS = 60
+MOST_ROUNDS, MOST_FEW = 60, 2_000  # beyond, very many jobs stand at one tie, and the program is not small
 FLAT = 1e-6  # of the largest curvature: what counts as none
 MOST_STEPS, CLOSED = 20, 1e-10  # towards the optimal level; relative
 
@@ -79,13 +79,14 @@ def price_ends(market: Market, price: FloatArray, level: float) -> FloatArray | 
     return ends
 
 
-def strictly_convex(market: Market, price: FloatArray) -> bool:
-    """Whether the dual function of a power mean bends upwards in every direction at prices, so that no others are optimal."""
+def strictly_convex(market: Market, price: FloatArray, scarce: BoolArray) -> bool:
+    """Whether the dual function of a power mean bends upwards in every direction of the ``scarce`` (R,) types at prices, so
+    that no others are optimal."""
     still = np.zeros_like(price)
     scale = scale_of(market, price, np.full(market.types, 1e-300))
     bent = look_at(market, None, price, 0.0, still).jacobian * np.outer(scale, scale)
-    ends = np.linalg.eigvalsh(bent)
-    return bool(ends[0] > FLAT * ends[-1])
+    ends = np.linalg.eigvalsh(bent[np.ix_(scarce, scarce)])
+    return len(ends) == 0 or bool(ends[0] > FLAT * ends[-1])
 
 
 def _optimal(face: Face) -> Face | None:
@@ -138,14 +139,18 @@ def _end(face: Face, cost: FloatArray | None) -> tuple[FloatArray | None, Face]:
         if found is None:
             break
         off = np.abs(found - face.price) >= (1.0 - EDGE) * face.box
-        if bool((off & (found > 0.0)).any()) and relative < WIDEST:
+        if bool((off & (found > 0.0)).any()):
             relative *= WIDER
             face = _face(face.market, face.price, face.level, relative)
+            if relative > WIDEST:
+                break
             continue
         more = _better_elsewhere(face, found)
         if not len(more):
             return found, face
         face = replace(face, few=np.union1d(face.few, more))
+        if len(face.few) > MOST_FEW:
+            break
     return None, face
 
 

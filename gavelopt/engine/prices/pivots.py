@@ -27,8 +27,29 @@ def climb(
 ) -> tuple[FloatArray, FloatArray] | None:
     """(v, dual) of the program with A = matrix (m, n), b = room, c = gain; relief (m,) columns or -1. None: gave up."""
     value, dual = np.zeros(len(gain)), np.zeros(len(room))
+    if not len(gain) or not len(room):
+        return None
     ended = _climb(np.ascontiguousarray(matrix.T), room, gain, top, relief, value, dual)
-    return (value, dual) if ended else None
+    return (value, dual) if ended and _proved(matrix, room, gain, top, value, dual) else None
+
+
+def _proved(
+    matrix: FloatArray, room: FloatArray, gain: FloatArray, top: FloatArray, value: FloatArray, dual: FloatArray
+) -> bool:
+    """Whether v keeps every row, and the duals bound the objective by what v has, up to rounding of their own terms."""
+    terms = matrix * value
+    if bool((terms.sum(axis=1) - room > FEASIBLE * (np.abs(terms).sum(axis=1) + np.abs(room))).any()):
+        return False
+    price = np.maximum(dual, 0.0)
+    over = gain - price @ matrix
+    free = np.isinf(top)
+    if bool((over[free] > FEASIBLE * np.abs(gain[free])).any()):
+        return False
+    bound = np.append(price * room, np.maximum(over[~free], 0.0) * top[~free])
+    room_for_rounding = (
+        FEASIBLE * float(np.abs(bound).sum() + np.abs(gain * value).sum()) + SETTLED * np.abs(gain).max()
+    )
+    return float(bound.sum() - gain @ value) <= room_for_rounding
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
