@@ -294,7 +294,8 @@ def check_levels(
     referee = Referee(space, reference, scale, groups)
     for record in rounds:
         referee.take(record)
-    short = (referee.level - space.rate(x) / reference) / np.maximum(1.0, referee.level)
+    least = np.maximum(referee.level, LEAST * space.ceiling / reference)
+    short = (referee.level - space.rate(x) / reference) / np.where(least > 0, least, 1.0)
     return (
         Check("levels reached", float(short.max(initial=0.0)), LIMIT),
         Check("every job saturated", referee.left, LIMIT),
