@@ -85,13 +85,13 @@ class Filling:
             rounds.append(_record(found, path, member))
             referee.take(rounds[-1])
         if isinstance(bottlenecks, Prices):
-            self._accept(referee, first, x)
+            self._accept(referee, x)
         return self._answer(x, rounds, referee.level, programs, how)
 
-    def _accept(self, referee: Referee, first: IntArray, x: FloatArray) -> None:
+    def _accept(self, referee: Referee, x: FloatArray) -> None:
         """Raises SolverError where the judge would not accept what prices found: who is settled may not be who is final."""
-        level, unit = referee.level[first], self.reference[first] * self.classes.merged.count
-        short = float(((level - self.classes.space.rate(x) / unit) / np.maximum(1.0, level)).max(initial=0.0))
+        merged = self.classes.merged
+        short = referee.short((self.classes.space.rate(x) / merged.count)[merged.member])
         if referee.left > LIMIT or short > LIMIT:
             raise SolverError(f"prices leave {referee.left:.2g} unproved, a level {short:.2g} short")
 

@@ -154,6 +154,12 @@ class Referee:
         bound = float(self.space.capacity @ price + self.space.time @ time)
         return gradient, max(ROUNDING * bound, abs(bound - float(gradient @ rate)))
 
+    def short(self, rate: FloatArray) -> float:
+        """What rates (J,) lack of the levels, at most."""
+        wanted = self.level * self.reference
+        least = np.maximum(wanted, LEAST * self.space.ceiling)
+        return float(((wanted - rate) / np.where(least > 0, least, 1.0)).max(initial=0.0))
+
     @property
     def left(self) -> float:
         """The residual of the check "every job saturated"."""
@@ -294,8 +300,7 @@ def check_levels(
     referee = Referee(space, reference, scale, groups)
     for record in rounds:
         referee.take(record)
-    short = (referee.level - space.rate(x) / reference) / np.maximum(1.0, referee.level)
     return (
-        Check("levels reached", float(short.max(initial=0.0)), LIMIT),
+        Check("levels reached", referee.short(space.rate(x)), LIMIT),
         Check("every job saturated", referee.left, LIMIT),
     )
