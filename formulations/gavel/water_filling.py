@@ -110,6 +110,9 @@ class WaterFilling(go.Policy):
             proof or (),
         )
 
+    def judged_levels(self, proof: Any, offered: go.FloatArray | None) -> go.FloatArray | None:
+        return proof[-1].after if proof else offered
+
 
 def _check_entities(instance: go.Instance) -> None:
     owners = instance.jobs.entity

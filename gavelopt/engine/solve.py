@@ -152,7 +152,7 @@ def _solution(
         prices=priced(problem, answer, verdict) if has and answer else None,
         multipliers=answer.multipliers if has and answer else None,
         plan=answer.plan if has and answer else None,
-        levels=answer.levels if has and answer else None,
+        levels=policy.judged_levels(answer.proof, answer.levels) if has and answer else None,
         checks=verdict.checks,
         attempts=tuple(attempts),
         warnings=tuple(warnings),

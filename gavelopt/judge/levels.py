@@ -197,7 +197,9 @@ class Face:
 
     Up to rounding, that is: a proof with B - F(L) = d leaves a column of slack s not more than d / s time. So a later proof
     that needs it away is one for all allocations only with the earlier one added  excess / s  times, and B - F grows by d
-    as often. ``left`` (K + 1,) has d of each proof so far, what it took from earlier ones included.
+    as often. ``left`` (K + 1,) has d of each proof so far; what that took from earlier ones is small of the second order and
+    not counted again. ROUNDED is what all of this may leave open of a level: where rates and weights span many decades and
+    bottlenecks are many, levels are proved to that only; the smallest one, the value, has its own bound.
     """
 
     def __init__(self, space: AllocationSpace) -> None:

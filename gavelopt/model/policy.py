@@ -89,6 +89,10 @@ class Policy:
         """Further named checks of an answer that is within capacity and time."""
         return ()
 
+    def judged_levels(self, proof: Any, offered: FloatArray | None) -> FloatArray | None:
+        """(J,) the levels that the answer is said to reach: where ``examine`` judges levels, those that it has judged."""
+        return offered
+
     def unit(self, instance: Instance) -> str:
         """Unit of the reported value."""
         return ""

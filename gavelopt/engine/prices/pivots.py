@@ -49,7 +49,7 @@ def _proved(
     room_for_rounding = (
         FEASIBLE * float(np.abs(bound).sum() + np.abs(gain * value).sum()) + SETTLED * np.abs(gain).max()
     )
-    return float(bound.sum() - gain @ value) <= room_for_rounding
+    return bool(bound.sum() - gain @ value <= room_for_rounding)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
