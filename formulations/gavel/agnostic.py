@@ -26,9 +26,10 @@ def rates_as_on(instance: go.Instance, accelerator: str | None) -> go.FloatArray
     if not rates.size:
         return rates
     if accelerator is None:
-        relative = (rates / np.maximum(rates.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
-        present = np.where(instance.cluster.count > 0, relative, -1.0)
-        fastest = np.flatnonzero(present >= present.max() - EQUAL).tolist()
+        present = instance.cluster.count > 0
+        there = np.where(present, rates, 0.0)  # what the cluster has none of is no measure either
+        relative = (there / np.maximum(there.max(axis=1, keepdims=True), 1e-300)).mean(axis=0)
+        fastest = np.flatnonzero((present | ~present.any()) & (relative >= relative.max() - EQUAL)).tolist()
         column = min(fastest, key=list(instance.cluster.accelerators).__getitem__)
     else:
         column = instance.cluster.accelerators.index(accelerator)
