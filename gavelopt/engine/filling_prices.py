@@ -38,7 +38,7 @@ LADDER = 8  # from sample to sample
 STEPS = 100
 FEASIBLE = 1e-12  # relative excess that is rounding
 PLACE = 1e-11  # of a job's time: less on a type is rounding
-HARDLY = 1e-12  # of a capacity: what is left at least, so that a type that is full by chance can have a price
+LEFT = 1e-12  # of a capacity: what is left at least, so that a type that is full by chance can have a price
 NOTHING = 1e-14  # time or rate that is rounding
 
 
@@ -91,7 +91,7 @@ class Prices:
         self.x[paying] = np.where(x[paying] > PLACE, x[paying], 0.0)
         self.settled[paying] = True
         left = self.capacity - self.use[paying] @ self.x[paying]
-        self.capacity = np.maximum(left, HARDLY * self.capacity)
+        self.capacity = np.maximum(left, LEFT * self.capacity)
         self.full[types] = cut.prices > 0
         found = Cut(price, worth / self.time, None, cut.bound)
         self.face.bounded(price, found.worth, self.rate * self.time)

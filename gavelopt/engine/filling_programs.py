@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from gavelopt.engine.filling_box import NO_PRICE
 from gavelopt.engine.filling_path import Bottleneck, Cut, Rates
 from gavelopt.engine.problem import OutOfTime
 from gavelopt.engine.sharing import Classes
@@ -20,7 +21,6 @@ from gavelopt.model.utility import Utility
 STEPS = 60
 SIMPLEX_ROWS = 5000  # up to this many rows the simplex method is not too slow; above, interior point with crossover
 REACHED = 1e-11  # relative: what theta may lack
-NO_PRICE = 1e-13  # of all capacity: what a type is worth whose price is rounding
 
 
 class Programs:
