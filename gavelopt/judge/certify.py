@@ -179,7 +179,7 @@ def _cover_singles(worth: Worth, price: FloatArray) -> FloatArray:
             profit = grid.use[rows] * -toll
             for space, gradient in worth:
                 assert space.grid is not None
-                profit += space.grid.table[rows, column] * gradient[rows]
+                profit += space.grid.by_type[column, rows] * gradient[rows]
             able = True if everywhere else grid.usable[rows, column]
             np.maximum(time[rows], profit, out=time[rows], where=able)
     return time

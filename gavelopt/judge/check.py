@@ -13,7 +13,7 @@ from gavelopt.model.arrays import FloatArray
 from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Policy
-from gavelopt.model.space import AllocationSpace
+from gavelopt.model.space import AllocationSpace, Reading
 from gavelopt.model.view import NumericView
 
 LIMIT = 1e-7
@@ -21,11 +21,16 @@ RULE_LIMIT = 1e-9
 
 
 def check(
-    space: AllocationSpace, x: FloatArray, floors: Sequence[RateFloor] = (), rates: FloatArray | None = None
+    space: AllocationSpace,
+    x: FloatArray,
+    floors: Sequence[RateFloor] = (),
+    rates: FloatArray | None = None,
+    reading: Reading | None = None,
 ) -> tuple[Check, ...]:
     """Every named constraint with its residual, relative to max(1, right-hand side); a floor's relative to the floor.
 
-    ``x`` is (K,); ``rates`` (J,) are the throughputs that floors are held against (by default those of ``space``).
+    ``x`` is (K,); ``rates`` (J,) are the throughputs that floors are held against (by default those of ``space``);
+    ``reading`` of x, where there is one.
     """
     least, most = float(x.min(initial=0.0)), float(x.max(initial=0.0))  # either is nan where any of x is
     if x.shape != (space.size,) or not np.isfinite([least, most]).all():
@@ -38,13 +43,14 @@ def check(
         _check("usable cells", barred, column),
     ]
     # a little less than nothing in many columns must not pay for time elsewhere
-    taken = x if least >= 0.0 else np.maximum(x, 0.0)
+    reading = reading or Reading(space, x)
+    taken = reading if least >= 0.0 else Reading(space, np.maximum(x, 0.0))
     found += [
-        _check("time", (space.share(taken) - time) / np.maximum(1.0, time), space.jobs.__getitem__),
-        _check("capacity", (space.usage(taken) - capacity) / np.maximum(1.0, capacity), space.resources.__getitem__),
+        _check("time", (taken.share - time) / np.maximum(1.0, time), space.jobs.__getitem__),
+        _check("capacity", (taken.usage - capacity) / np.maximum(1.0, capacity), space.resources.__getitem__),
     ]
     for floor in floors:
-        rate = space.rate(x) if rates is None else rates
+        rate = reading.rate if rates is None else rates
         short = np.where(floor.floor > 0, (floor.floor - rate) / np.where(floor.floor > 0, floor.floor, 1.0), 0.0)
         found.append(_check(floor.name, short, space.jobs.__getitem__))
     return tuple(found)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from gavelopt.model.arrays import FloatArray
 from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.instance import Instance
 from gavelopt.model.policy import Policy
-from gavelopt.model.space import AllocationSpace
+from gavelopt.model.space import AllocationSpace, Reading
 from gavelopt.model.utility import Utility
 
 TINY = 1e-300
@@ -54,7 +53,9 @@ def judge(
     tolerance: float = 1e-6,
 ) -> Verdict:
     """Grade the decision ``x``. ``space`` has the rates that the policy believes in; floors are held at ``measured`` ones."""
-    checks = list(check(space, x, floors, measured.rate(x) if floors and x.shape == (space.size,) else None))
+    reading = Reading(space, x)
+    promised = measured.rate(x) if floors and x.shape == (space.size,) else None
+    checks = list(check(space, x, floors, promised, reading))
     rule = policy.rule(instance)
     if rule is not None and x.size == rule.size:
         checks.append(check_rule(x.reshape(rule.shape), rule, space.jobs))
@@ -64,8 +65,8 @@ def judge(
     if broken:
         words = ", ".join(f"{c.name} by {c.residual:.3g}" + (f" at {c.worst}" if c.worst else "") for c in broken)
         return Verdict("failed", None, None, None, None, tuple(checks), f"the answer violates {words}")
-    rates = space.rate(x)
-    value = value_of(policy, instance, space, rates, partial(space.usage, x), proof)
+    rates = reading.rate
+    value = value_of(policy, instance, space, rates, lambda: reading.usage, proof)
     proofs = [] if rule is None else [value]  # a closed form has one allocation, and the check "rule" has compared it
     if utility is not None:
         proofs.append(utility.reported(upper_bound(space, utility, multipliers, floors, measured)))

@@ -27,6 +27,13 @@ from gavelopt.model.sharing import PairFamily
 
 Sparse = Any  # scipy.sparse arrays carry no useful static type
 
+SMALL = 1 << 20  # cells: a table up to here is copied sooner than read across its rows again and again
+
+
+def by_type(table: FloatArray) -> FloatArray:
+    """(C, J) the columns of a (J, C) array; each of them in one piece where that is a small copy."""
+    return np.ascontiguousarray(table.T) if table.size <= SMALL else table.T
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -41,6 +48,11 @@ class Grid:
     use: FloatArray
     usable: BoolArray
     yardstick: FloatArray | None = None
+
+    @cached_property
+    def by_type(self) -> FloatArray:
+        """(C, J) the table, type by type."""
+        return by_type(self.table)
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,21 +188,15 @@ class AllocationSpace:
 
     def rate(self, x: FloatArray) -> FloatArray:
         """(J,) throughput of each job under the decision ``x``."""
-        if self.singles is not None:
-            return np.asarray(np.einsum("jc,jc->j", self.singles.table, x.reshape(self.singles.table.shape)))
-        return np.asarray(self.matrices[0] @ x)
+        return Reading(self, x).rate
 
     def share(self, x: FloatArray) -> FloatArray:
         """(J,) time of each job under ``x``."""
-        if self.singles is not None:
-            return np.asarray(np.einsum("jc->j", x.reshape(self.singles.table.shape)))
-        return np.asarray(self.matrices[1] @ x)
+        return Reading(self, x).share
 
     def usage(self, x: FloatArray) -> FloatArray:
         """(C,) use of each resource under ``x``."""
-        if self.singles is not None:
-            return np.asarray(np.einsum("j,jc->c", self.singles.use, x.reshape(self.singles.table.shape)))
-        return np.asarray(self.matrices[2] @ x)
+        return Reading(self, x).usage
 
     @cached_property
     def ceiling(self) -> FloatArray:
@@ -199,8 +205,8 @@ class AllocationSpace:
             best = np.asarray(self.matrices[0].max(axis=1).todense()).ravel() if self.size else np.zeros(len(self.jobs))
             return np.asarray(best * self.time)
         best, everywhere = np.zeros(len(self.jobs)), bool(self.grid.usable.all())
-        for table, usable in zip(self.grid.table.T, self.grid.usable.T, strict=True):
-            np.maximum(best, table, out=best, where=True if everywhere else usable)
+        for rates, usable in zip(self.grid.by_type, self.grid.usable.T, strict=True):
+            np.maximum(best, rates, out=best, where=True if everywhere else usable)
         if self.family is not None:
             of_kind = np.zeros(len(self.family.jobs_of_kind))
             np.maximum.at(of_kind, self.family.members.ravel(), self.family.rates.ravel())
@@ -208,6 +214,41 @@ class AllocationSpace:
         elif self.shared is not None:
             np.maximum.at(best, self.shared.members.ravel(), self.shared.rates.ravel())
         return np.asarray(best * self.time)
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a decision x (K,) comes to in a space: rate, share (J,) and usage (C,), each read once."""
+
+    space: AllocationSpace
+    x: FloatArray
+
+    @cached_property
+    def _columns(self) -> FloatArray | None:
+        """(C, J) the decision type by type; None where some columns are shared."""
+        singles = self.space.singles
+        return None if singles is None else by_type(self.x.reshape(singles.table.shape))
+
+    @cached_property
+    def rate(self) -> FloatArray:
+        """(J,) throughput of each job."""
+        if self.space.singles is None or self._columns is None:
+            return np.asarray(self.space.matrices[0] @ self.x)
+        return np.asarray(np.einsum("cj,cj->j", self.space.singles.by_type, self._columns))
+
+    @cached_property
+    def share(self) -> FloatArray:
+        """(J,) time of each job."""
+        if self._columns is None:
+            return np.asarray(self.space.matrices[1] @ self.x)
+        return np.asarray(np.einsum("cj->j", self._columns))
+
+    @cached_property
+    def usage(self) -> FloatArray:
+        """(C,) use of each resource."""
+        if self.space.singles is None or self._columns is None:
+            return np.asarray(self.space.matrices[2] @ self.x)
+        return np.asarray(np.einsum("cj,j->c", self._columns, self.space.singles.use))
 
 
 def _shared_matrices(shared: Shared, jobs: int, types: int) -> tuple[Sparse, Sparse, Sparse]:

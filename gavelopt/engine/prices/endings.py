@@ -11,9 +11,10 @@ from gavelopt.engine.prices.assemble import TYPE_BITS, Choices, graded_hulls, po
 from gavelopt.engine.prices.blend import blend
 from gavelopt.engine.prices.choices import UNDECIDED
 from gavelopt.engine.prices.crowd import set_aside
-from gavelopt.engine.prices.finish import Finished, OpenJobs, Smooth, finish, open_bases, open_choices
+from gavelopt.engine.prices.finish import Finished, Smooth, finish
 from gavelopt.engine.prices.market import Crowd, Look, MarkArray, Market, look_at, place
 from gavelopt.engine.prices.newton import Point, bound_of, scale_of
+from gavelopt.engine.prices.openings import OpenJobs, open_bases, open_choices
 from gavelopt.engine.prices.outcome import Outcome
 from gavelopt.model.arrays import FloatArray
 
@@ -41,6 +42,12 @@ class Round:
     @property
     def seconds_left(self) -> float:
         return self.deadline - time.perf_counter()
+
+    def left_open(self, price: FloatArray, level: float, box: FloatArray) -> tuple[Look, Crowd, MarkArray]:
+        """(look, crowd, marks) of whom a box leaves open among the few: all of them in the round's own box and centre."""
+        if box is self.box and price is self.look.price and level == self.look.level:
+            return self.look, self.few, self.mark[self.few.listed()]
+        return set_aside(self.few, price, level, box)
 
 
 def near_box(market: Market, point: Point, floor: FloatArray) -> FloatArray:
@@ -80,7 +87,7 @@ def _end_choices(this: Round, price: FloatArray, level: float, box: FloatArray) 
     """The finish of a sum."""
     market, few = this.crowd.market, this.few
     while True:
-        look, last, near = set_aside(few, price, level, box)
+        look, last, near = this.left_open(price, level, box)
         now = (near & TYPE_BITS).astype(np.int64)
         jobs = open_choices(market, last.listed(), now[(near & UNDECIDED) > 0], price, box)
         if len(jobs.job) > MOST_MOVES:
@@ -109,7 +116,7 @@ def _end_hulls(this: Round, price: FloatArray, level: float, box: FloatArray) ->
     market, few = this.crowd.market, this.few
     minimum = market.power == -np.inf
     while True:
-        look, last, _ = set_aside(few, price, level, box)
+        look, last, _ = this.left_open(price, level, box)
         rows = last.listed()
         jobs = open_bases(market, rows, place(market, rows, price, level), price, box)
         if len(jobs.job) > MOST_MOVES:

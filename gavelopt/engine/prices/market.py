@@ -158,10 +158,11 @@ def look_at(
     size, listed = _listed(market, rows)
     types = market.types
     wide = np.append(width, 0.0)
-    sums = [(np.zeros((4, types + 1)), np.zeros((types + 1, types + 1))) for _ in range(_parts(market, size))]
+    parts = _parts(market, size)
+    sums, turns = np.zeros((parts, 4, types + 1)), np.zeros((parts, types + 1, types + 1))
 
     def run(part: int, first: int, last: int) -> tuple[float, float, int]:
-        (demand, drift, spread, shift), jacobian = sums[part][0], sums[part][1]
+        (demand, drift, spread, shift), jacobian = sums[part], turns[part]
         data = (market.table, market.gain, market.use, listed, first, last, price)
         if market.power == 1.0:
             total, events = look_choices(*data, wide, mark, demand, spread, shift, jacobian)
@@ -169,11 +170,11 @@ def look_at(
         form = (market.power, level, market.weight, market.offset, market.bend)
         return look_hulls(*data, *form, wide, mark, demand, drift, spread, shift, jacobian)  # type: ignore[no-any-return]
 
-    told = np.array(in_parts(run, size, len(sums))).sum(axis=0)
-    demand, drift, spread, shift = np.sum([part[0] for part in sums], axis=0)[:, :types]
-    jacobian = np.sum([part[1] for part in sums], axis=0)[:types, :types]
-    slope = told[1] if market.power == -np.inf else 1.0
-    return Look(price, level, float(told[0]), demand, drift, spread, shift, jacobian, float(slope), int(told[2]))
+    total, slope, events = (sum(each) for each in zip(*in_parts(run, size, parts), strict=True))
+    demand, drift, spread, shift = sums.sum(axis=0)[:, :types]
+    jacobian = turns.sum(axis=0)[:types, :types]
+    slope = slope if market.power == -np.inf else 1.0
+    return Look(price, level, total, demand, drift, spread, shift, jacobian, slope, events)
 
 
 def place(market: Market, rows: IntArray | None, price: FloatArray, level: float) -> Placement:

@@ -29,27 +29,38 @@ def climb(
     value, dual = np.zeros(len(gain)), np.zeros(len(room))
     if not len(gain) or not len(room):
         return None
-    ended = _climb(np.ascontiguousarray(matrix.T), room, gain, top, relief, value, dual)
-    return (value, dual) if ended and _proved(matrix, room, gain, top, value, dual) else None
+    columns = np.ascontiguousarray(matrix.T)
+    ended = _climb(columns, room, gain, top, relief, value, dual)
+    return (value, dual) if ended and _proved(columns, room, gain, top, value, dual) else None
 
 
-def _proved(
-    matrix: FloatArray, room: FloatArray, gain: FloatArray, top: FloatArray, value: FloatArray, dual: FloatArray
-) -> bool:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _proved(columns, room, gain, top, value, dual):  # type: ignore[no-untyped-def]
     """Whether v keeps every row, and the duals bound the objective by what v has, up to rounding of their own terms."""
-    terms = matrix * value
-    if bool((terms.sum(axis=1) - room > FEASIBLE * (np.abs(terms).sum(axis=1) + np.abs(room))).any()):
-        return False
+    count, rows = columns.shape
     price = np.maximum(dual, 0.0)
-    over = gain - price @ matrix
-    free = np.isinf(top)
-    if bool((over[free] > FEASIBLE * np.abs(gain[free])).any()):
-        return False
-    bound = np.append(price * room, np.maximum(over[~free], 0.0) * top[~free])
-    room_for_rounding = (
-        FEASIBLE * float(np.abs(bound).sum() + np.abs(gain * value).sum()) + SETTLED * np.abs(gain).max()
-    )
-    return bool(bound.sum() - gain @ value <= room_for_rounding)
+    above, size = 0.0, 0.0
+    for r in range(rows):
+        used, terms = 0.0, 0.0
+        for j in range(count):
+            used += columns[j, r] * value[j]
+            terms += abs(columns[j, r] * value[j])
+        if not used - room[r] <= FEASIBLE * (terms + abs(room[r])):
+            return False
+        above += price[r] * room[r]
+        size += abs(price[r] * room[r])
+    for j in range(count):
+        over = gain[j]
+        for r in range(rows):
+            over -= price[r] * columns[j, r]
+        if not np.isinf(top[j]):
+            above += max(over, 0.0) * top[j]
+            size += max(over, 0.0) * top[j]
+        elif not over <= FEASIBLE * abs(gain[j]):
+            return False
+        above -= gain[j] * value[j]
+        size += abs(gain[j] * value[j])
+    return above <= FEASIBLE * size + SETTLED * np.abs(gain).max()
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
