@@ -96,9 +96,7 @@ def open_moves(point, use, a, b, share, worth, toll, wide, choices, job, to, way
             margin = use[i] * (toll[k] - toll[low]) - worth[i] * rise
             if not margin <= use[i] * (wide[k] + abs(th_a) * wide[low] + abs(th_b) * wide[high]):
                 continue
-            room = min(
-                (1.0 - share[i]) / th_a if th_a > 0.0 else np.inf, share[i] / th_b if th_b > 0.0 else np.inf
-            )
+            room = min((1.0 - share[i]) / th_a if th_a > 0.0 else np.inf, share[i] / th_b if th_b > 0.0 else np.inf)
             if not room > 0.0:
                 continue
             if len(job) > 0:

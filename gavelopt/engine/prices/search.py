@@ -64,12 +64,20 @@ def search(
 
 
 def nearby(market: Market, at: Start, goal: float, deadline: float) -> Outcome | None:
-    """One exact finish at prices that are thought to be very near; None where too many jobs are open. Raises as ``end``."""
-    crowd = Crowd(market, market.capacity)
-    look, few, mark = set_aside(crowd, at.price, at.level, at.box)
-    if few.size > SMALL:
-        return None
-    return end_within(Round(crowd, few, look, at.box, mark, at.floor, goal, deadline), at.price, at.level, at.box)
+    """The exact finish at prices that are thought to be very near, and for a power mean, whose finish is linear in the prices,
+    once more at those that it found. None where too many jobs are open. Raises as ``end``."""
+    crowd, best = Crowd(market, market.capacity), None
+    for _ in range(1 if market.power in (1.0, -np.inf) else 2):
+        look, few, mark = set_aside(crowd, at.price, at.level, at.box)
+        if few.size > SMALL:
+            return best
+        this = Round(crowd, few, look, at.box, mark, at.floor, goal, deadline)
+        found = end_within(this, at.price, at.level, at.box)
+        best = best if found is None else found.better(best)
+        if found is None or found.gap(market) <= goal:
+            return best
+        at = replace(at, price=found.proof.price, level=found.proof.level)
+    return best
 
 
 def _round(crowd: Crowd, at: Start, goal: float, deadline: float, last: bool) -> tuple[Outcome | None, Start]:
