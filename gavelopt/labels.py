@@ -103,6 +103,8 @@ class Labels(Sequence[str]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Labels):
             return NotImplemented
+        if self is other:
+            return True
         if self._prefix == other._prefix:
             return self._length == other._length and self._names == other._names
         return self._length == other._length and all(a == b for a, b in zip(self, other, strict=True))

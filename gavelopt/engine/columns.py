@@ -13,27 +13,34 @@ import numpy as np
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import as_floats, read_only
 from gavelopt.model.instance import Instance
-from gavelopt.model.jobs import JobSet, checked_column
+from gavelopt.model.jobs import OPTIONAL, JobSet, checked_column
 from gavelopt.model.throughput import ThroughputTable
 
 DEFAULTS = {name: 1.0 if name in ("scale_factor", "weight") else 0.0 for name in JobSet.COLUMNS}
 DEFAULTS.update(steps=np.nan, deadline_s=np.nan)  # unknown, and none
+PLAIN: dict[str, Any] = {"rates": 0.0, "known": True, **DEFAULTS}  # an entry of which nothing has been said
 LEAST_ROOM = 16
 
 
 class JobColumns:
-    """Names, (J, R) rates, what of them is known, and the columns of JobSet; arrays double when they are full."""
+    """Names, (J, R) rates, what of them is known, and the columns of JobSet; arrays double when they are full.
+
+    A column in which nothing has been said of any job is one read-only array, which snapshots share.
+    """
 
     def __init__(self, instance: Instance) -> None:
         self.names: list[str] = list(instance.jobs.names)
         self.row = {name: row for row, name in enumerate(self.names)}
         self.accelerators: Labels = instance.cluster.accelerators
-        table, count = instance.throughputs, len(self.names)
+        table, jobs = instance.throughputs, instance.jobs
         self.unit, self.source = table.unit, table.source
-        self._arrays: dict[str, Any] = {"rates": table.rates.copy(), "known": table.known_cells.copy()}
-        for column, default in DEFAULTS.items():
-            values = getattr(instance.jobs, column)
-            self._arrays[column] = np.full(count, default) if values is None else values.copy()
+        given = {"rates": table.rates, "known": table.known_cells, **{name: getattr(jobs, name) for name in DEFAULTS}}
+        self._arrays: dict[str, Any] = {}
+        for name, values in given.items():
+            like = np.zeros(len(self.names)) if values is None else values
+            plain = read_only(np.full(like.shape, PLAIN[name], dtype=like.dtype))
+            said = values is not None and not np.array_equal(values, plain, equal_nan=True)
+            self._arrays[name] = values.copy() if said else plain
 
     def __len__(self) -> int:
         return len(self.names)
@@ -57,20 +64,31 @@ class JobColumns:
         """One more job, of checked values."""
         row = len(self.names)
         self._make_room(row + 1)
-        for column, default in DEFAULTS.items():
-            self._arrays[column][row] = default
-        self._arrays["rates"][row], self._arrays["known"][row] = 0.0, False
+        for column, entries in self._arrays.items():
+            if entries.flags.writeable:
+                entries[row] = PLAIN[column]
         self.row[name] = row
         self.names.append(name)
-        self.write(row, rates, columns)
+        unknown = {place: np.nan for place in range(len(self.accelerators)) if place not in rates}
+        self.write(row, {**rates, **unknown}, columns)
 
     def write(self, row: int, rates: Mapping[int, float], columns: Mapping[str, Any]) -> None:
         """Change the given rates (NaN: not known any more) and columns of a job."""
         for place, rate in rates.items():
             known = rate == rate
-            self._arrays["rates"][row, place], self._arrays["known"][row, place] = rate if known else 0.0, known
+            self._put("rates", (row, place), rate if known else 0.0)
+            self._put("known", (row, place), known)
         for column, value in columns.items():
-            self._arrays[column][row] = value
+            self._put(column, row, value)
+
+    def _put(self, column: str, place: Any, value: Any) -> None:
+        entries = self._arrays[column]
+        if not entries.flags.writeable:
+            plain = PLAIN[column]
+            if value == plain or (value != value and plain != plain):  # both are nan: unknown
+                return
+            entries = self._arrays[column] = entries.copy()
+        entries[place] = value
 
     def remove(self, row: int) -> None:
         """Take a job away; the last one moves into its row."""
@@ -80,12 +98,17 @@ class JobColumns:
         if row != last:
             self.names[row], self.row[moved] = moved, row
             for values in self._arrays.values():
-                values[row] = values[last]
+                if values.flags.writeable:
+                    values[row] = values[last]
 
     def snapshot(self) -> tuple[JobSet, ThroughputTable]:
         """The jobs as they are now."""
         count = len(self.names)
-        now = {name: read_only(values[:count].copy()) for name, values in self._arrays.items()}
+        now: dict[str, Any] = {}
+        for name, values in self._arrays.items():
+            said = values.flags.writeable
+            plain = None if name in OPTIONAL else values[:count]
+            now[name] = read_only(values[:count].copy()) if said else plain
         labels = Labels.unchecked(self.names, "job")
         table = ThroughputTable.trusted(
             now.pop("rates"), now.pop("known"), labels, self.accelerators, self.unit, self.source
@@ -95,6 +118,6 @@ class JobColumns:
     def _make_room(self, rows: int) -> None:
         if rows > len(self._arrays["rates"]):
             for name, values in self._arrays.items():
-                wider = np.empty((max(2 * len(values), LEAST_ROOM), *values.shape[1:]), dtype=values.dtype)
-                wider[: len(values)] = values
-                self._arrays[name] = wider
+                more = max(len(values), LEAST_ROOM, rows - len(values))
+                wider = np.concatenate([values, np.full((more, *values.shape[1:]), PLAIN[name], dtype=values.dtype)])
+                self._arrays[name] = wider if values.flags.writeable else read_only(wider)

@@ -84,7 +84,10 @@ class Problem:
     @cached_property
     def measured(self) -> AllocationSpace:
         """The same columns with the measured rates."""
-        return self._training.space(sharing=self.policy.space_sharing)
+        policy, instance = self.policy, self._training
+        if policy.assumed_rates(instance) is None and policy.rate_factor(instance) is None:
+            return self.space
+        return instance.space(sharing=policy.space_sharing)
 
     @property
     def row(self) -> IntArray | None:

@@ -218,7 +218,7 @@ class Instance:
             found.append(
                 f"{int(unknown.sum())} cell(s) of {len(jobs)} job(s) have no known rate and get no time: {_some(names, jobs)}"
             )
-        if len(self.jobs) and len(types):
+        if len(self.jobs) and len(types) and not self.rates.min() > 0:
             stuck = np.flatnonzero(self._fastest <= 0)
             if len(stuck):
                 found.append(f"{len(stuck)} job(s) can run on no type of this cluster: {_some(names, stuck)}")

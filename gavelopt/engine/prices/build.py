@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from gavelopt.engine.prices.block import COMPILED, NO_FLOATS
-from gavelopt.engine.prices.market import Market, in_parts
+from gavelopt.engine.prices.block import BLOCK, COMPILED, NO_FLOATS
+from gavelopt.engine.prices.market import WORTH_THREADS, Market, in_parts
 from gavelopt.engine.prices.outcome import Proof
 from gavelopt.judge.certify import Multipliers
 from gavelopt.model.arrays import BoolArray, FloatArray
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.utility import Utility
 
+EVERYWHERE = np.zeros((0, 0), dtype=bool)  # no cell that is not usable
 SAMPLED = 1000  # jobs that decide on the unit
 
 
@@ -41,7 +42,7 @@ def build(space: AllocationSpace, utility: Utility, threads: int) -> Built:
     usable = grid.usable if present.all() else grid.usable & present
     capacity = np.where(present, space.capacity, 1.0)
     table = np.ascontiguousarray(grid.table)
-    top, misplaced = survey(table, np.ascontiguousarray(usable), threads)
+    top, misplaced = survey(table, usable, threads)
     if misplaced:
         table = np.where(usable, table, 0.0)
         top = table.max(axis=1)
@@ -58,15 +59,12 @@ def build(space: AllocationSpace, utility: Utility, threads: int) -> Built:
         bend = NO_FLOATS
         if utility.saturation is not None:
             bend = np.where(on, utility.saturation * unit / np.where(on, utility.slope, 1.0), 0.0)
-        y = gain * top
-        u = (y + (offset if len(offset) else 0.0)) / (1.0 + (bend if len(bend) else 0.0) * y)
-        ceiling = min(float(u[on].min(initial=np.inf)), utility.cap / unit)
-        bent = bend * 1.0 if len(bend) else bend
-        return Built(
-            Market(table, gain, use, capacity, -np.inf, offset=offset, bend=bent, ceiling=ceiling, threads=threads),
-            unit,
-            dead,
-        )
+        u = gain * top
+        u = u + offset if len(offset) else u
+        u = u / (1.0 + bend * gain * top) if len(bend) else u
+        ceiling = min(float(np.min(u, where=on, initial=np.inf)), utility.cap / unit)
+        market = Market(table, gain, use, capacity, -np.inf, offset=offset, bend=bend, ceiling=ceiling, threads=threads)
+        return Built(market, unit, dead)
     weight = np.where(on, utility.weight, 0.0)
     market = Market(table, gain, use, capacity, utility.p, weight=weight, offset=offset, threads=threads)
     return Built(market, unit, dead)
@@ -122,26 +120,37 @@ def _steepness(market: Market, level: float) -> FloatArray:
     return np.where((market.gain > 0) & (level > offset), steep, 0.0)
 
 
-def survey(table: FloatArray, usable: FloatArray, threads: int) -> tuple[FloatArray, int]:
+def survey(table: FloatArray, usable: BoolArray, threads: int) -> tuple[FloatArray, int]:
     """((K,) highest rate of each row, number of positive rates in cells that are not usable)."""
-    top = np.empty(len(table))
+    top, checked = np.empty(len(table)), EVERYWHERE if usable.all() else np.ascontiguousarray(usable)
 
     def run(_: int, first: int, last: int) -> int:
-        return int(scan(table, usable, first, last, top))
+        return int(scan(table, checked, first, last, top))
 
-    return top, sum(in_parts(run, len(table), threads if len(table) > 20_000 else 1))
+    return top, sum(in_parts(run, len(table), threads if len(table) > WORTH_THREADS else 1))
 
 
 @njit(**COMPILED)
 def scan(table, usable, first, last, top):  # type: ignore[no-untyped-def]
-    """Row maxima of rows first..last; returns how many positive cells are not usable."""
+    """Row maxima of rows first..last, a block at a time, type by type; returns how many positive cells are not usable (none
+    where ``usable`` is empty)."""
     types, misplaced = table.shape[1], 0
-    for i in range(first, last):
-        most = 0.0
-        for j in range(types):
-            rate = table[i, j]
-            if rate > 0.0 and not usable[i, j]:
-                misplaced += 1
-            most = max(most, rate)
-        top[i] = most
+    for start in range(first, last, BLOCK):
+        end = min(start + BLOCK, last)
+        most = top[start:end]
+        most[:] = 0.0
+        if len(usable) == 0:
+            for j in range(types):
+                column = table[start:end, j]
+                for i in range(end - start):
+                    most[i] = max(most[i], column[i])
+            continue
+        for i in range(start, end):
+            highest = 0.0
+            for j in range(types):
+                rate = table[i, j]
+                if rate > 0.0 and not usable[i, j]:
+                    misplaced += 1
+                highest = max(highest, rate)
+            top[i] = highest
     return misplaced
