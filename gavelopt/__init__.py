@@ -28,6 +28,7 @@ from gavelopt.judge.audit import Audit, audit
 from gavelopt.judge.certify import Multipliers, upper_bound
 from gavelopt.judge.levels import WaterGroups, check_levels
 from gavelopt.labels import Labels
+from gavelopt.model import options
 from gavelopt.model.allocation import Allocation
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.cluster import Cluster
@@ -159,6 +160,7 @@ __all__ = [
     "frontier",
     "isolated_share",
     "known_costs",
+    "options",
     "packing",
     "policies",
     "proportional_share",

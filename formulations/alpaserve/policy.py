@@ -22,6 +22,13 @@ from formulations.alpaserve.greedy import greedy, round_robin, selective_replica
 from formulations.alpaserve.packing import set_packing
 from formulations.alpaserve.search import beam_search, search
 
+WHOLE, FLAG, EFFORT = go.options.whole(), go.options.flag(), go.options.number()
+SEARCH_OPTIONS = {"beam": WHOLE, "bucketed": FLAG, "polish": FLAG, "effort": EFFORT}
+PACKING_OPTIONS = {"max_groups": WHOLE, "effort": EFFORT}
+GREEDY_OPTIONS = {"inter_op": go.options.whole(optional=True), "intra_op": WHOLE}
+POLISHING = {"polish": FLAG, "effort": EFFORT}
+WINDOW = {"window_s": go.options.number(above=True)}
+
 
 @dataclass(frozen=True)
 class ModelPlacement(go.Policy):
@@ -31,21 +38,18 @@ class ModelPlacement(go.Policy):
     summary = "which models on which device groups, split how, so that most requests meet their latency objective"
     reference = "AlpaServe, OSDI 2023"
     methods = (
-        go.Method(
-            "search", search, "heuristic", "Algorithm 2 and small changes", ("beam", "bucketed", "polish", "effort")
-        ),
-        go.Method("exact", exact, "exact", "every placement, cluster by cluster", ("effort",), affordable),
-        go.Method("set_packing", set_packing, "heuristic", "simulated clusters side by side", ("max_groups", "effort")),
-        go.Method("beam", beam_search, "heuristic", "Algorithm 1 on every partition", ("beam",)),
-        go.Method("greedy", greedy, "heuristic", "the fast heuristic on equal groups", ("inter_op", "intra_op")),
+        go.Method("search", search, "heuristic", "Algorithm 2 and small changes", SEARCH_OPTIONS),
+        go.Method("exact", exact, "exact", "every placement, cluster by cluster", {"effort": EFFORT}, affordable),
+        go.Method("set_packing", set_packing, "heuristic", "simulated clusters side by side", PACKING_OPTIONS),
+        go.Method("beam", beam_search, "heuristic", "Algorithm 1 on every partition", {"beam": WHOLE}),
+        go.Method("greedy", greedy, "heuristic", "the fast heuristic on equal groups", GREEDY_OPTIONS),
         go.Method("selective_replication", selective_replication, "heuristic", "replicas on single devices"),
-        go.Method("round_robin", round_robin, "heuristic", "models dealt round equal pipelines", ("inter_op",)),
-        go.Method("clockwork", clockwork, "heuristic", "replicas re-placed every window, knowing it", ("window_s",)),
-        go.Method(
-            "capacity_milp", capacity_milp, "heuristic", "rates, memory and load as one program", ("polish", "effort")
-        ),
+        go.Method("round_robin", round_robin, "heuristic", "models dealt round equal pipelines", {"inter_op": WHOLE}),
+        go.Method("clockwork", clockwork, "heuristic", "replicas re-placed every window, knowing it", WINDOW),
+        go.Method("capacity_milp", capacity_milp, "heuristic", "rates, memory and load as one program", POLISHING),
     )
     generic = False
+    shareable = False
     kind = "placement"
 
     def unit(self, instance: go.Instance) -> str:

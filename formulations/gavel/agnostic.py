@@ -9,13 +9,20 @@ import gavelopt as go
 EQUAL = 1e-9  # difference of average speeds, relative to the fastest type, that is rounding
 
 
-def check_agnostic(policy: go.Policy, agnostic: bool) -> None:
+def check_agnostic(policy: go.Policy, agnostic: bool, accelerator: str | None = None) -> None:
     """Raise InputError unless ``agnostic`` is a truth value that goes with the policy's other options."""
     go.choice(policy.name, "agnostic", agnostic, (True, False))
     if agnostic and policy.space_sharing:
         raise go.InputError(
             "agnostic and space_sharing cannot both be set",
             rule="which jobs share well is known from measured rates, which an agnostic policy ignores",
+        )
+    if accelerator is not None and not agnostic:
+        raise go.InputError(
+            "reference_accelerator is set, and nothing reads it",
+            seen=f"reference_accelerator={accelerator!r}",
+            rule="an agnostic policy takes every rate as on it",
+            fix="agnostic=True as well",
         )
 
 

@@ -43,7 +43,7 @@ class FinishTimeFairness(go.Policy):
 
     def __post_init__(self) -> None:
         go.choice(self.name, "weighted", self.weighted, (True, False))
-        check_agnostic(self, self.agnostic)
+        check_agnostic(self, self.agnostic, self.reference_accelerator)
 
     def objective(self, view: go.View) -> Any:
         weight = view.weight if self.weighted else 1.0

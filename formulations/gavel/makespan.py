@@ -35,7 +35,7 @@ class Makespan(go.Policy):
     reference_accelerator: str | None = None
 
     def __post_init__(self) -> None:
-        check_agnostic(self, self.agnostic)
+        check_agnostic(self, self.agnostic, self.reference_accelerator)
 
     def objective(self, view: go.View) -> Any:
         return view.largest(view.steps / view.rate)

@@ -23,10 +23,11 @@ import gavelopt as go
 from formulations.nexus.branching import branch_and_price
 from formulations.nexus.columns import Column, Master, Relaxation, cover
 from formulations.nexus.enumeration import all_sets
-from formulations.nexus.greedy import BATCH_RULES, best_fit
+from formulations.nexus.greedy import best_fit
 from formulations.nexus.knapsack import repeated_knapsack
 from formulations.nexus.patterns import Knapsacks, knapsacks
 from formulations.nexus.residuals import Bin, Residuals, cost_of, plan_of, residuals_of
+from formulations.nexus.squishy import BATCH_RULES
 
 FINE = 1e9  # prices of the proof are whole billionths
 SLACK = 1e-6  # of z, before it is rounded up

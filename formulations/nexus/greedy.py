@@ -27,8 +27,6 @@ from numba import njit
 import gavelopt as go
 from formulations.nexus.residuals import EXACT, Bin, Residuals, plan_of, residuals_of
 
-BATCH_RULES = ("paper", "repository")
-
 
 def greedy(problem: go.Problem, batch_rule: str = "paper") -> go.Answer:
     """Saturate, then best-fit decreasing. batch_rule: ``paper`` or ``repository``."""
@@ -44,8 +42,6 @@ def best_fit(
 
     order: the residuals in the order of placing; by falling occupancy where it is None.
     """
-    if batch_rule not in BATCH_RULES:
-        raise go.UnknownName.among("batch rule", batch_rule, BATCH_RULES)
     if not len(residuals):
         return [], ()
     duty, latency, cases = _alone(residuals, batch_rule)

@@ -24,6 +24,13 @@ from dataclasses import dataclass
 import gavelopt as go
 from formulations.nexus.squishy import late
 
+STEP_OPTIONS = {
+    "segments": go.options.whole(),
+    "step_ms": go.options.number(above=True, optional=True),
+    "strict": go.options.flag(),
+    "network_ms": go.options.number(),
+}
+
 
 @dataclass(frozen=True)
 class LatencySplit(go.Policy):
@@ -42,12 +49,13 @@ class LatencySplit(go.Policy):
             late("step_dp:step_dp"),
             "heuristic",
             "the lecture's dynamic program on a grid of times (trees)",
-            ("segments", "step_ms", "strict", "network_ms"),
+            STEP_OPTIONS,
         ),
         go.Method("milp", late("split_milp:milp"), "exact", "one binary per stage and batch, finish times; any graph"),
         go.Method("even_split", late("even_split:even_split"), "heuristic", "equal parts for all stages, the baseline"),
     )
     generic = False
+    shareable = False
 
     factor: int = 2
     minimise: str = "gpus"

@@ -26,12 +26,6 @@ def greedy_repository(problem: go.Problem, profile_multiplier: float = 1.0, netw
     """The repository's scheduler on all sessions at once."""
     instance = problem.instance
     assert isinstance(instance, go.PackingInstance)
-    if not (profile_multiplier >= 1.0 and network_ms >= 0.0):
-        raise go.InputError(
-            "option out of range",
-            seen=f"profile_multiplier {profile_multiplier}, network_ms {network_ms}",
-            rule="profile_multiplier >= 1 and network_ms >= 0",
-        )
     careful = slower(instance, profile_multiplier)
     if len(careful.unservable):
         raise go.Infeasible(careful.why_unservable())

@@ -54,6 +54,10 @@ def never(instance: Any) -> bool:
     return False
 
 
+BATCH_RULES = ("paper", "repository")
+BATCH_RULE = {"batch_rule": go.options.one_of(BATCH_RULES)}
+REPOSITORY_OPTIONS = {"profile_multiplier": go.options.number(1.0), "network_ms": go.options.number()}
+
 METHODS = (  # the first is what "auto" takes where exact is not affordable
     go.Method("knapsack", late("knapsack:knapsack"), "heuristic", "repeatedly the fullest GPU over all cycles"),
     go.Method(
@@ -61,16 +65,16 @@ METHODS = (  # the first is what "auto" takes where exact is not affordable
         late("exact:exact"),
         "exact",
         "column generation over duty cycles, then branch-and-price",
-        ("search_seconds",),
+        {"search_seconds": go.options.number()},
         affordable,
     ),
-    go.Method("greedy", late("greedy:greedy"), "heuristic", "the paper's best-fit decreasing", ("batch_rule",)),
+    go.Method("greedy", late("greedy:greedy"), "heuristic", "the paper's best-fit decreasing", BATCH_RULE),
     go.Method(
         "greedy_repository",
         late("repository:greedy_repository"),
         "heuristic",
         "the repository's batch rule and online order",
-        ("profile_multiplier", "network_ms"),
+        REPOSITORY_OPTIONS,
     ),
     go.Method(
         "batch_oblivious", late("oblivious:batch_oblivious"), "heuristic", "no sharing: GPUs in whole per session"
@@ -80,7 +84,7 @@ METHODS = (  # the first is what "auto" takes where exact is not affordable
         late("replan:replan"),
         "exact",
         "fewest GPUs, then fewest moves from a plan in use",
-        ("previous",),
+        {"previous": go.options.OBJECT},
         never,
     ),
     go.Method(
@@ -88,7 +92,7 @@ METHODS = (  # the first is what "auto" takes where exact is not affordable
         late("compact_cpsat:cpsat"),
         "exact",
         "one compact model for CP-SAT, a cross-check",
-        ("workers",),
+        {"workers": go.options.whole(0)},
         never,
     ),
     go.Method(
@@ -116,6 +120,7 @@ class Squishy(go.Policy):
     reference = "Nexus, SOSP 2019, section 6.1"
     methods = METHODS
     generic = False
+    shareable = False
 
     variant: str = "unsplit"
     minimise: str = "gpus"

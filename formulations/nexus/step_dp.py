@@ -23,12 +23,6 @@ def step_dp(
     network_ms: float = 0.0,
 ) -> go.Answer:
     """segments: N; step_ms: e itself (then N = L / e, rounded down); strict, network_ms: as in the repository."""
-    if not isinstance(segments, int) or segments < 1 or (step_ms is not None and not step_ms > 0) or network_ms < 0:
-        raise go.InputError(
-            "option out of range",
-            seen=f"segments {segments}, step_ms {step_ms}, network_ms {network_ms}",
-            rule="segments whole and >= 1, step_ms > 0, network_ms >= 0",
-        )
 
     def solve(query: go.Query, options: list[Options]) -> list[go.packing.StageChoice]:
         if not query.is_tree:

@@ -43,6 +43,19 @@ BASES = ("fair", "fair_one_node", "one_replica", "least")
 RESTARTS = ("age", "none")
 
 
+LEXICOGRAPHIC, WITHIN = {"lexicographic": go.options.flag()}, {"within": go.options.number()}
+SIA_OPTIONS = {
+    "idle_cost": go.options.number(above=True, optional=True),
+    "scale_up": go.options.number(1.0, optional=True),
+}
+GENETIC_OPTIONS = {
+    "population": go.options.whole(),
+    "generations": go.options.whole(),
+    "start": go.options.OBJECT,
+    "progress": go.options.flag(optional=True),
+}
+
+
 @dataclass(frozen=True)
 class PolluxFitness(go.Policy):
     """Maximise the power mean of speedups over jobs that may run on any number of GPUs."""
@@ -52,21 +65,18 @@ class PolluxFitness(go.Policy):
     summary = "maximise the power mean of speedups of elastic jobs, placed on nodes"
     reference = "Pollux, OSDI 2021, section 4.2"
     generic = False
+    shareable = False
     methods = (
-        go.Method(
-            "exact", exact, "exact", "placement prices, then integers where they leave a gap", ("lexicographic",)
-        ),
-        go.Method(
-            "greedy", greedy, "heuristic", "marginal gains at one price per GPU, placed and repaired", ("within",)
-        ),
+        go.Method("exact", exact, "exact", "placement prices, then integers where they leave a gap", LEXICOGRAPHIC),
+        go.Method("greedy", greedy, "heuristic", "marginal gains at one price per GPU, placed and repaired", WITHIN),
         go.Method("pool", pool, "heuristic", "dynamic program over one pool of GPUs (an upper bound), placed"),
-        go.Method("sia", sia, "heuristic", "Sia's program: powers of two and whole nodes", ("idle_cost", "scale_up")),
+        go.Method("sia", sia, "heuristic", "Sia's program: powers of two and whole nodes", SIA_OPTIONS),
         go.Method(
             "genetic",
             genetic,
             "heuristic",
             "Pollux's own: NSGA-II over plans",
-            ("population", "generations", "start", "progress"),
+            GENETIC_OPTIONS,
         ),
         go.Method("isolated", isolated, "heuristic", "equal shares"),
     )

@@ -37,11 +37,6 @@ def genetic(
     progress: bool | None = None,
 ) -> go.Answer:
     """Evolve ``population`` plans for ``generations``; ``progress``: show a bar (by default on a terminal only)."""
-    for name, number in (("population", population), ("generations", generations)):
-        if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < 1:
-            raise go.InputError(
-                f"option {name!r} of method 'genetic' out of range", seen=repr(number), rule="a whole number >= 1"
-            )
     question = Question.of(problem)
     if len(question.instance.cluster) != 1:
         raise go.SolverError("the genetic algorithm knows one accelerator type; use exact, greedy or sia")

@@ -30,8 +30,6 @@ CUTS = 60
 
 def greedy(problem: go.Problem, within: float = 0.01) -> go.Answer:
     """Marginal gains, placed; repaired where the bound is further away than ``within`` of it."""
-    if not (isinstance(within, (int, float)) and within >= 0):
-        raise go.InputError("option 'within' of method 'greedy' out of range", seen=repr(within), rule="a number >= 0")
     question = Question.of(problem)
     price, choice = priced_choice(question)
     plan, proof = place(question, choice), question.gpu_prices(price)

@@ -38,12 +38,6 @@ GAP = 1e-6  # relative gap of the integer program (Sia's code: 1e-4)
 def sia(problem: go.Problem, idle_cost: float | None = None, scale_up: float | None = None) -> go.Answer:
     """The best choice among Sia's configurations, placed."""
     question = Question.of(problem)
-    if idle_cost is not None and not (isinstance(idle_cost, (int, float)) and idle_cost > 0):
-        raise go.InputError(
-            "option 'idle_cost' of method 'sia' out of range", seen=repr(idle_cost), rule="a number > 0"
-        )
-    if scale_up is not None and not (isinstance(scale_up, (int, float)) and scale_up >= 1):
-        raise go.InputError("option 'scale_up' of method 'sia' out of range", seen=repr(scale_up), rule="a number >= 1")
     softer = replace(question, p=max(question.p, SOFT))
     allowed = configuration_set(softer)[None, :] & np.isfinite(softer.utility)
     allowed &= within_scale_up(softer, scale_up)

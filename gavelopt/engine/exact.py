@@ -14,7 +14,6 @@ from gavelopt.engine.forms import Found, Task, solve_form
 from gavelopt.engine.linear import tidy
 from gavelopt.engine.needs import exact_shared
 from gavelopt.engine.problem import Answer, Problem
-from gavelopt.errors import UnknownName
 from gavelopt.model.arrays import IntArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.utility import Utility
@@ -24,8 +23,6 @@ SOLVERS = ("auto", "highs-simplex", "highs-ipm", "clarabel", "glop", "pdlp", "sc
 
 def exact(problem: Problem, solver: str = "auto", aggregate: bool = True) -> Answer:
     """Solve the normal form. ``solver`` is one of SOLVERS; ``aggregate`` merges identical jobs first."""
-    if solver not in SOLVERS:
-        raise UnknownName.among("solver", solver, SOLVERS)
     if problem.utility is None:
         return literal(problem, "clarabel" if solver == "auto" else solver)
     task = task_of(problem, problem.utility)

@@ -18,7 +18,7 @@ import numpy as np
 
 from gavelopt.engine.forms import Found, Task, price_proof, solve_form
 from gavelopt.engine.problem import Answer, Problem
-from gavelopt.errors import InputError, SolverError, UnknownName
+from gavelopt.errors import InputError, SolverError
 from gavelopt.judge.certify import Multipliers
 from gavelopt.labels import Labels
 from gavelopt.model.arrays import FloatArray, IntArray
@@ -30,10 +30,6 @@ BACKENDS = ("sequential", "threading", "loky", "ray")
 
 def pop(problem: Problem, parts: int = 4, backend: str = "sequential", workers: int = -1) -> Answer:
     """Solve ``parts`` random parts; ``backend`` is one of BACKENDS, ``workers`` as joblib's n_jobs."""
-    if not (isinstance(parts, (int, np.integer)) and parts >= 1):
-        raise InputError("option 'parts' of method 'pop' out of range", seen=repr(parts), rule="a whole number >= 1")
-    if backend not in BACKENDS:
-        raise UnknownName.among("backend", backend, BACKENDS)
     space, form = problem.space, problem.utility
     if form is None or space.grid is None or problem.floors or space.family is not None:
         raise SolverError("pop needs a separable utility over single jobs, without rate floors")

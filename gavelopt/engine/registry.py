@@ -8,21 +8,38 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from gavelopt.engine.exact import exact
+from gavelopt.engine.exact import SOLVERS, exact
 from gavelopt.engine.heuristics import equal_share, greedy
-from gavelopt.engine.partition import pop
+from gavelopt.engine.partition import BACKENDS, pop
 from gavelopt.engine.prices import fast, pays
 from gavelopt.errors import GavelOptError, InputError, UnknownName
+from gavelopt.model import options
 from gavelopt.model.policy import Method, Policy
 
 GROUP = "gavelopt.policies"
 
+EXACT_OPTIONS = {"solver": options.one_of(SOLVERS), "aggregate": options.flag()}
+FAST_OPTIONS = {"threads": options.whole(0), "aggregate": options.flag()}
+POP_OPTIONS = {"parts": options.whole(), "backend": options.one_of(BACKENDS), "workers": options.CORES}
 GENERIC = (
-    Method("exact", exact, "exact", "the normal form given to HiGHS or Clarabel", ("solver", "aggregate")),
-    Method("fast", fast, "exact", "capacity prices, for very many jobs", ("threads", "aggregate"), pays=pays),
+    Method(
+        "exact",
+        exact,
+        "exact",
+        "the normal form given to HiGHS or Clarabel",
+        EXACT_OPTIONS,
+    ),
+    Method(
+        "fast",
+        fast,
+        "exact",
+        "capacity prices, for very many jobs",
+        FAST_OPTIONS,
+        pays=pays,
+    ),
     Method("equal_share", equal_share, "heuristic", "equal shares with redistribution"),
-    Method("greedy", greedy, "heuristic", "best gain per accelerator first", ("parcels",)),
-    Method("pop", pop, "heuristic", "random parts solved exactly (POP)", ("parts", "backend", "workers")),
+    Method("greedy", greedy, "heuristic", "best gain per accelerator first", {"parcels": options.whole()}),
+    Method("pop", pop, "heuristic", "random parts solved exactly (POP)", POP_OPTIONS),
 )
 
 
@@ -65,14 +82,21 @@ def lookup(name: str) -> type[Policy] | Alias:
     raise GavelOptError(f"entry point {name!r} is neither a Policy class nor an Alias: {target!r}")
 
 
-def resolve(policy: str | Policy, options: Mapping[str, Any]) -> tuple[Policy, dict[str, Any]]:
+def resolve(policy: str | Policy, given: Mapping[str, Any]) -> tuple[Policy, dict[str, Any]]:
     """The policy object, and the options that are not its own (they belong to the method)."""
     if isinstance(policy, Policy):
-        return policy, dict(options)
+        if mine := [name for name in given if name in policy.parameters()]:
+            kind = type(policy).__name__
+            raise InputError(
+                f"{mine[0]!r} is a parameter of the policy, and the policy is given as an object",
+                seen=f"{kind}(...) and {mine[0]}={given[mine[0]]!r}",
+                fix=f"{kind}({mine[0]}={given[mine[0]]!r})",
+            )
+        return policy, dict(given)
     target = lookup(policy)
     owner = target.policy if isinstance(target, Alias) else target
-    own = {name: value for name, value in options.items() if name in owner.parameters()}
-    return target.build(own), {name: value for name, value in options.items() if name not in own}
+    own = {name: value for name, value in given.items() if name in owner.parameters()}
+    return target.build(own), {name: value for name, value in given.items() if name not in own}
 
 
 def methods_of(policy: Policy | type[Policy]) -> dict[str, Method]:

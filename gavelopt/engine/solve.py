@@ -183,6 +183,7 @@ def _check_arguments(
             f"policy {policy.name!r} needs an instance of kind {wanted!r}",
             seen=getattr(instance, "kind", type(instance).__name__),
         )
+    policy.check_sharing()
     if time_limit is not None and not time_limit > 0:
         raise InputError("time_limit out of range", seen=time_limit, rule="seconds > 0, or None")
     if not (isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0):
@@ -193,6 +194,17 @@ def _check_arguments(
 
 def _check_options(plan: Sequence[Method], left: dict[str, Any], policy: Policy) -> None:
     known = [*policy.parameters(), *(option for method in plan for option in method.options)]
-    for name in left:
-        if not any(name in method.options for method in plan):
-            raise UnknownName.among(f"option of policy {policy.name!r} with method {plan[0].name!r}", name, known)
+    for name, value in left.items():
+        owner = next((method for method in plan if name in method.options), None)
+        if owner is not None:
+            owner.options[name].check(name, value, owner.name)
+            continue
+        others = [method.name for method in methods_of(policy).values() if name in method.options]
+        if others:
+            raise InputError(
+                f"method {plan[0].name!r} has no option {name!r}",
+                seen=f"{name}={value!r}",
+                rule=f"it is an option of {', '.join(map(repr, others))}",
+                fix=f"method={others[0]!r}",
+            )
+        raise UnknownName.among(f"option of policy {policy.name!r} with method {plan[0].name!r}", name, known)

@@ -11,6 +11,7 @@ from gavelopt.errors import InputError, UnknownName
 from gavelopt.model.arrays import FloatArray
 from gavelopt.model.constraints import Check, RateFloor
 from gavelopt.model.instance import Instance
+from gavelopt.model.options import Option
 from gavelopt.model.space import AllocationSpace
 from gavelopt.model.structure import Unstructured
 from gavelopt.model.view import View
@@ -22,7 +23,7 @@ class Method:
 
     run:       ``run(problem, **options) -> Answer``; it returns bare numbers, the judge grades them.
     guarantee: ``exact``, ``heuristic`` or ``rule`` (the policy itself is this closed form).
-    options:   names of keyword options that ``run`` accepts.
+    options:   keyword options that ``run`` accepts, by name, and what each may be (``gavelopt.options``).
     affordable: whether "auto" may take it on an instance; None where it always may.
     pays:      why "auto" should try it on a problem before the exact method, or None where it should not.
     """
@@ -31,7 +32,7 @@ class Method:
     run: Callable[..., Any]
     guarantee: str
     summary: str
-    options: tuple[str, ...] = ()
+    options: Mapping[str, Option] = field(default_factory=dict)
     affordable: Callable[[Any], bool] | None = None
     pays: Callable[[Any], str | None] | None = None
 
@@ -110,13 +111,17 @@ class Policy:
     def build(cls, options: Mapping[str, Any]) -> Policy:
         """The policy with the given parameters. Raises UnknownName for one it does not have."""
         for name in options:
-            if name == "space_sharing" and options[name] and not cls.shareable:
-                raise InputError(
-                    f"policy {cls.name!r} has no space sharing", rule="policies that maximise a utility have it"
-                )
             if name not in cls.parameters():
                 raise UnknownName.among(f"option of policy {cls.name!r}", name, cls.parameters())
         return cls(**options)
+
+    def check_sharing(self) -> None:
+        """Raise InputError where ``space_sharing`` is no truth value, or is set for a policy that has none."""
+        choice(self.name, "space_sharing", self.space_sharing, (True, False))
+        if self.space_sharing and not self.shareable:
+            raise InputError(
+                f"policy {self.name!r} has no space sharing", rule="policies that maximise a utility of rates have it"
+            )
 
     def describe(self) -> str:
         """The name with the parameters that differ from their defaults."""

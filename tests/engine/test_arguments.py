@@ -11,6 +11,7 @@ import pytest
 import gavelopt as go
 
 TINY = go.Instance.from_arrays([[1.0, 2.0], [3.0, 4.0]], [1.0, 1.0])
+MAX_MIN = go.solve(TINY, "max_min").policy
 NAMED = go.Instance.from_arrays([[1.0, 2.0]], [1.0, 1.0], accelerators=["throughput", "share"])
 
 MISTAKES: list[tuple[Callable[[], Any], str]] = [
@@ -28,6 +29,13 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: go.Session(TINY, "max_min").update("j0", rates={"a0": "fast"}), "a0 must be a number"),
     (lambda: go.read(None), "read needs a file name"),  # type: ignore[arg-type]
     (lambda: go.solve(NAMED, "max_min").to_frame(), "name of a column"),
+    (lambda: go.solve(TINY, "max_min", threads=2), "option of 'fast'"),
+    (lambda: go.solve(TINY, "max_min", method="fast", threads=-1), "'threads' of method 'fast' out of range"),
+    (lambda: go.solve(TINY, "max_min", method="exact", solver="higs-ipm"), "did you mean 'highs-ipm'"),
+    (lambda: go.solve(TINY, MAX_MIN, space_sharing=True), r"MaxMin\(space_sharing=True\)"),
+    (lambda: go.solve(TINY, "max_min", space_sharing="yes"), "'space_sharing' of policy 'max_min' out of range"),
+    (lambda: go.solve(TINY, "sjf", space_sharing=True), "'sjf' has no space sharing"),
+    (lambda: go.solve(TINY, "makespan", reference_accelerator="a0"), "nothing reads it"),
 ]
 
 

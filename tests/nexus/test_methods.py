@@ -214,7 +214,7 @@ def test_options_are_checked() -> None:
     instance = abc([64, 32, 32])
     with pytest.raises(go.InputError, match="variant"):
         Squishy(variant="whole")
-    with pytest.raises(go.UnknownName, match="batch rule"):
+    with pytest.raises(go.UnknownName, match="batch_rule"):
         go.solve(instance, "squishy", method="greedy", batch_rule="code")
     with pytest.raises(go.InputError, match="profile_multiplier"):
         go.solve(instance, "squishy", method="greedy_repository", profile_multiplier=0.5)
