@@ -26,7 +26,8 @@ from gavelopt.model.utility import Utility
 Worth = Sequence[tuple[AllocationSpace, FloatArray]]  # rates and the (J,) worth of one unit of each
 
 ROUNDING = 8 * float(np.finfo(np.float64).eps)  # relative: terms that cancel must not prove what is only their rounding
-CHUNK = 1 << 13  # jobs per block: its rates stay in the cache
+NOWHERE = np.zeros(0)
+CHUNK = 1 << 14  # jobs per block: its rates stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,19 +54,20 @@ def upper_bound(
     given: Multipliers | None,
     floors: Sequence[RateFloor] = (),
     measured: AllocationSpace | None = None,
+    enough: float = -np.inf,
 ) -> float:
-    """The least upper bound on U that the multipliers prove; U at the ceiling where they prove nothing.
+    """The least upper bound on U that the multipliers prove; U at the ceiling where they prove nothing, or no less.
 
-    ``measured`` has the rates that floors are held against, where they differ from those of ``space``.
+    ``measured`` has the rates that floors are held against, where they differ from those of ``space``. A bound of at most
+    ``enough`` is not compared with U at the ceiling any more.
     """
-    best = utility.value(space.ceiling)
-    if given is None or given.prices is None or not utility.concave:
-        return best
-    with np.errstate(
-        over="ignore", invalid="ignore", divide="ignore"
-    ):  # absurd multipliers end in inf or nan: no proof
-        bound = _dual_value(space, utility, given, floors, measured)
-    return min(best, bound) if bound is not None and np.isfinite(bound) else best
+    bound = None
+    if given is not None and given.prices is not None and utility.concave:
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # absurd multipliers end in inf or nan
+            bound = _dual_value(space, utility, given, floors, measured)
+    if bound is None or not np.isfinite(bound):
+        return utility.value(space.ceiling)
+    return bound if bound <= enough else min(bound, utility.value(space.ceiling))
 
 
 def _dual_value(
@@ -75,7 +77,7 @@ def _dual_value(
     floors: Sequence[RateFloor],
     measured: AllocationSpace | None,
 ) -> float | None:
-    tangent = majorant(utility, given, space.ceiling)
+    tangent = majorant(utility, given, space.ceiling if utility.curved else NOWHERE)
     if tangent is None or given.prices is None:
         return None
     constant, gradient = tangent

@@ -19,6 +19,7 @@ from gavelopt.model.space import AllocationSpace, Reading
 from gavelopt.model.utility import Utility
 
 TINY = 1e-300
+NEAR = 1e-9  # relative: a bound that is nearer needs no second one
 
 
 class ReadingsDisagree(GavelOptError):
@@ -68,13 +69,15 @@ def judge(
     rates = reading.rate
     value = value_of(policy, instance, space, rates, lambda: reading.usage, proof)
     proofs = [] if rule is None else [value]  # a closed form has one allocation, and the check "rule" has compared it
-    if utility is not None:
-        proofs.append(utility.reported(upper_bound(space, utility, multipliers, floors, measured)))
+    normal = None if utility is None else utility.value(rates)
+    if utility is not None and normal is not None:
+        near = normal + NEAR * abs(normal)
+        proofs.append(utility.reported(upper_bound(space, utility, multipliers, floors, measured, near)))
     own = policy.prove(instance, space, proof) if len(space.jobs) else None
     if own is not None:
         proofs.append(own)
-    if utility is not None and len(instance.jobs):
-        _same_reading(policy, utility, value, utility.value(rates))
+    if utility is not None and normal is not None and len(instance.jobs):
+        _same_reading(policy, utility, value, normal)
     if not np.isfinite(value):
         return _infinite(instance, policy, space, tuple(checks), proof)
     bound, kind = _bound(proofs, policy.sense, claimed, value, tolerance) if len(space.jobs) else (0.0, "proved")

@@ -45,6 +45,11 @@ class Utility:
         return self.p <= 1.0
 
     @property
+    def curved(self) -> bool:
+        """Whether its tangents differ from place to place."""
+        return self.p not in (1.0, -np.inf) or self.saturation is not None
+
+    @property
     def sense(self) -> Literal["max", "min"]:
         """Whether the reported value is to be made large or small."""
         return "min" if self.report == "reciprocal" else "max"

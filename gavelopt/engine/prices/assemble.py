@@ -40,7 +40,10 @@ class Choices:
 
     def changed(self, rows: IntArray, types: IntArray) -> Choices:
         """With other choices (n,) of the jobs ``rows``."""
-        before, taken = self.taken[rows], self.taken.copy()
+        before = self.taken[rows]
+        if np.array_equal(before, types):
+            return self
+        taken = self.taken.copy()
         taken[rows] = types
         change = np.zeros((len(rows), self.market.types + 1))
         change[np.arange(len(rows)), types] += 1.0

@@ -38,6 +38,18 @@ def best_types(point, held, price, count, best, second, taken):  # type: ignore[
 
 
 @njit(**COMPILED)
+def total_profit(table, gain, use, rows, price):  # type: ignore[no-untyped-def]
+    """Sum over the jobs ``rows`` of their best profit."""
+    total = 0.0
+    for row in rows:
+        best = 0.0
+        for j in range(len(price)):
+            best = max(best, table[row, j] * gain[row] - use[row] * price[j])
+        total += best
+    return total
+
+
+@njit(**COMPILED)
 def near_choices(point, use, price, width, i, a, profit, shift, jacobian):  # type: ignore[no-untyped-def]
     """Add the moves of job ``i`` of the block to its near runners-up; returns how many there are."""
     types = len(price)

@@ -9,10 +9,10 @@ import numpy as np
 
 from gavelopt.engine.prices.assemble import TYPE_BITS, Choices, graded_hulls, points_of
 from gavelopt.engine.prices.blend import blend
-from gavelopt.engine.prices.choices import UNDECIDED
+from gavelopt.engine.prices.choices import UNDECIDED, total_profit
 from gavelopt.engine.prices.crowd import set_aside
 from gavelopt.engine.prices.finish import Finished, Smooth, finish
-from gavelopt.engine.prices.market import Crowd, Look, MarkArray, Market, look_at, place
+from gavelopt.engine.prices.market import Crowd, Look, MarkArray, Market, place
 from gavelopt.engine.prices.newton import Point, bound_of, excess, newton_step, scale_of
 from gavelopt.engine.prices.openings import OpenJobs, open_bases, open_choices
 from gavelopt.engine.prices.outcome import Outcome
@@ -105,12 +105,13 @@ def _end_choices(this: Round, price: FloatArray, level: float, box: FloatArray) 
 def bound_of_sum(this: Round, price: FloatArray) -> float:
     """The bound that prices prove for a sum. Within the box of the round the profits of all who were set aside are linear in
     the prices, so that only the few are looked at again."""
-    market, still = this.crowd.market, np.zeros_like(price)
+    market = this.crowd.market
     if this.few.background is None or (np.abs(price - this.look.price) > this.box).any():
-        return bound_of(this.crowd, this.crowd.look(price, 0.0, still))
-    before, now = (look_at(market, this.few.rows, each, 0.0, still).total for each in (this.look.price, price))
+        return bound_of(this.crowd, this.crowd.look(price, 0.0, np.zeros_like(price)))
+    few = market.table, market.gain, market.use, this.few.listed()
+    before, now = total_profit(*few, this.look.price), total_profit(*few, price)
     paid = float(this.few.background.demand @ (price - this.look.price))
-    return float(market.capacity @ price) + (this.look.total - before) - paid + now
+    return float(market.capacity @ price + (this.look.total - before) - paid + now)
 
 
 def _end_hulls(this: Round, price: FloatArray, level: float, box: FloatArray) -> Outcome | None:
