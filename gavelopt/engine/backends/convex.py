@@ -42,8 +42,10 @@ def run(problem: Any, solver: str, seconds: float) -> None:
     if np.isfinite(seconds) and solver in TIME_OPTION:
         options[TIME_OPTION[solver]] = max(seconds, 1e-3)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Solution may be inaccurate")  # the judge says how accurate it is
+        # cvxpy reads its expressions at the answer, whose accuracy is for the judge to say
+        with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            warnings.filterwarnings("ignore", "Solution may be inaccurate")
+            warnings.filterwarnings("ignore", "geo_mean is being approximated")
             problem.solve(solver=solver.upper(), **options)
     except Exception as error:  # cvxpy wraps every backend's failures in types of its own and of the backend
         raise SolverError(f"cvxpy with {solver} failed: {type(error).__name__}: {error}") from error
