@@ -22,21 +22,8 @@ EXACT_OPTIONS = {"solver": options.one_of(SOLVERS), "aggregate": options.flag()}
 FAST_OPTIONS = {"threads": options.whole(0), "aggregate": options.flag()}
 POP_OPTIONS = {"parts": options.whole(), "backend": options.one_of(BACKENDS), "workers": options.CORES}
 GENERIC = (
-    Method(
-        "exact",
-        exact,
-        "exact",
-        "the normal form given to HiGHS or Clarabel",
-        EXACT_OPTIONS,
-    ),
-    Method(
-        "fast",
-        fast,
-        "exact",
-        "capacity prices, for very many jobs",
-        FAST_OPTIONS,
-        pays=pays,
-    ),
+    Method("exact", exact, "exact", "the normal form given to HiGHS or Clarabel", EXACT_OPTIONS),
+    Method("fast", fast, "exact", "capacity prices, for very many jobs", FAST_OPTIONS, pays=pays),
     Method("equal_share", equal_share, "heuristic", "equal shares with redistribution"),
     Method("greedy", greedy, "heuristic", "best gain per accelerator first", {"parcels": options.whole()}),
     Method("pop", pop, "heuristic", "random parts solved exactly (POP)", POP_OPTIONS),
