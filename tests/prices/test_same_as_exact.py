@@ -115,6 +115,28 @@ def test_prices_that_do_not_close_the_gap_are_left_to_the_exact_method(monkeypat
     assert "did not reach the tolerance" in solution.attempts[-1].detail
 
 
+@pytest.mark.parametrize(
+    ("fails", "words"), [(True, "the exact method failed"), (False, "the exact method left more open")]
+)
+def test_what_prices_found_is_kept_where_the_exact_method_does_worse(
+    fails: bool, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = go.examples.crowd(400, 3, seed=1)
+    nothing = go.Answer(np.zeros(400 * 3), go.Multipliers(np.zeros(3)))
+
+    def worse(task: object, merged: object) -> go.Answer:
+        if fails:
+            raise go.SolverError("no")
+        return nothing
+
+    monkeypatch.setattr(method, "by_program", worse)
+    solution = go.solve(instance, "proportional_fairness", method="fast", tolerance=1e-15)
+    assert words in solution.attempts[-1].detail
+    assert solution.status in ("bounded", "optimal")
+    assert solution.gap is not None
+    assert solution.gap <= 1e-6
+
+
 def test_auto_takes_prices_where_they_pay() -> None:
     large = go.solve(go.examples.crowd(6_000, 3, seed=1), "max_sum")
     assert large.method == "fast"

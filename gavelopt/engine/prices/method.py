@@ -30,7 +30,8 @@ from gavelopt.engine.prices.search import blended, box_around, nearby, search
 from gavelopt.engine.prices.start import Start, rescaled, resumed
 from gavelopt.engine.problem import Answer, OutOfTime, Problem
 from gavelopt.errors import SolverError
-from gavelopt.judge.certify import Multipliers
+from gavelopt.judge.certify import Multipliers, upper_bound
+from gavelopt.judge.verdict import relative_gap
 from gavelopt.model.utility import Utility
 
 HANDFUL = 300  # kinds: up to so many, no solver needs help
@@ -65,10 +66,38 @@ def solve_by_prices(problem: Problem, threads: int = 0, aggregate: bool = True) 
         except SolverError as error:
             notes.append(f"a small program, but {error}")
     found, how = solve_market(built, problem)
-    if found is None or (found.gap(built.market) > problem.tolerance and not built.dead and problem.seconds_left > 0.0):
-        reached = "" if found is None else f"; they had closed the gap to {found.gap(built.market):.2g}"
-        return _noted(by_program(task_of(problem, utility), merged), f"prices did not reach the tolerance{reached}")
-    return _answer(problem, built, merged, found, how, notes)
+    if found is not None and (
+        found.gap(built.market) <= problem.tolerance or built.dead or problem.seconds_left == 0.0
+    ):
+        return _answer(problem, built, merged, found, how, notes)
+    return _fallback(problem, built, merged, found, how, notes)
+
+
+def _fallback(
+    problem: Problem, built: Built, merged: Merged | None, found: Outcome | None, how: str, notes: Sequence[str]
+) -> Answer:
+    """The answer of the exact method where prices have not reached the tolerance; theirs, if it fails or leaves more open."""
+    utility = problem.utility
+    assert utility is not None
+    gap = np.inf if found is None else found.gap(built.market)
+    try:
+        answer = by_program(task_of(problem, utility), merged)
+    except (OutOfTime, SolverError) as error:
+        if found is None:
+            raise
+        return _answer(problem, built, merged, found, how, (*notes, f"the exact method failed: {error}"))
+    if found is not None and not _open(problem, utility, answer) <= gap:
+        return _answer(problem, built, merged, found, how, (*notes, "the exact method left more open"))
+    reached = "" if found is None else f"; they had closed the gap to {gap:.2g}"
+    return _noted(answer, f"prices did not reach the tolerance{reached}")
+
+
+def _open(problem: Problem, utility: Utility, answer: Answer) -> float:
+    """The gap that the multipliers of an answer leave."""
+    value = utility.value(problem.space.rate(answer.x))
+    bound = upper_bound(problem.space, utility, answer.multipliers)
+    gap = relative_gap(value, bound, logarithmic=utility.p == 0.0, weight=utility)
+    return np.inf if gap is None else gap
 
 
 def _again(problem: Problem, utility: Utility, cores: int) -> Answer | None:
