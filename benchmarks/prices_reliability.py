@@ -46,6 +46,7 @@ POLICIES: dict[str, tuple[str, dict[str, Any]]] = {
     "proportional_fairness": ("proportional_fairness", {}),
     "p = 0.5": ("power_mean", {"p": 0.5}),
     "p = -1": ("power_mean", {"p": -1.0}),
+    "p = -5": ("power_mean", {"p": -5.0}),
 }
 MOST_FALLBACKS = 0.02
 

@@ -24,11 +24,11 @@ from gavelopt.engine.prices.outcome import Outcome
 from gavelopt.engine.prices.start import FIRST_SAMPLE, LOWEST, Start, first_prices, locate, sampled
 from gavelopt.model.arrays import FloatArray
 
-ROUNDS = 12
+ROUNDS = 20
 TIED = 0.05  # of capacity: excess that Newton's method leaves only where very many jobs stand at one tie
 LINEAR = 1e-3  # relative change of prices over which bent utilities count as linear
 CURVED = 0.1  # of such a change: the error it leaves, at most
-EDGE, WIDER = 0.999, 2.0  # prices at the edge of their box: the next one is wider
+EDGE, WIDER = 0.999, 4.0  # prices at the edge of their box: the next one is wider
 AGAIN = 0.3  # of the move of prices in a round that did not close the gap: the next box, at least
 SMALL = 2_000  # jobs: fewer are not worth setting aside
 SHRINKS = 0.7
@@ -85,15 +85,15 @@ def _round(crowd: Crowd, at: Start, goal: float, deadline: float, last: bool) ->
     market = crowd.market
     look, few, mark = set_aside(crowd, at.price, at.level, at.box)
     point = _descend(few, at)
-    if not point.residual <= TIED:
-        raise Tied
     scale = scale_of(market, point.price, at.floor)
     moved = np.abs(point.price - at.price)
+    escaped = moved >= EDGE * at.box
+    if not point.residual <= TIED and (last or not escaped.any()):
+        raise Tied
     relative = float((moved / scale).max())
     near = near_box(market, point, at.floor)
-    escaped = bool((moved >= EDGE * at.box).any())
-    if not last and (escaped or (market.power != 1.0 and relative > LINEAR)):
-        box = WIDER * at.box if escaped else CURVED * relative * scale
+    if not last and (escaped.any() or (market.power != 1.0 and relative > LINEAR)):
+        box = np.where(escaped, WIDER, 2.0) * at.box if escaped.any() else CURVED * relative * scale
         return None, Start(point.price, point.level, np.maximum(box, near), at.floor)
     found = end(Round(crowd, few, look, at.box, mark, at.floor, goal, deadline), point)
     box = 2.0 * np.maximum(np.maximum(moved, near), AGAIN * relative * scale)

@@ -151,11 +151,13 @@ def _first_level(crowd: Crowd, price: FloatArray, enough: float = 0.01) -> tuple
 
 
 def _balanced(crowd: Crowd, price: FloatArray, enough: float = 0.1) -> FloatArray:
-    """The prices scaled until what the jobs spend, p.D, is what the capacity is worth, C.p."""
+    """The prices scaled until what the jobs spend, p.D, is what the capacity is worth, C.p; or, where there is more than they
+    can use, until demand for the scarcest type is what there is of it."""
     none = np.zeros_like(price)
     for _ in range(20):
         look = crowd.look(price, 0.0, none)
         ratio = float(price @ look.demand) / float(price @ crowd.capacity)
+        ratio = ratio if ratio >= 1.0 else max(ratio, float((look.demand / crowd.capacity).max()))
         price = price * float(np.clip(ratio ** (1.0 - crowd.market.power), 1e-6, 1e6))
         if abs(ratio - 1.0) <= enough:
             break
