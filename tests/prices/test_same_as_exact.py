@@ -137,10 +137,10 @@ def test_what_prices_found_is_kept_where_the_exact_method_does_worse(
     assert solution.gap <= 1e-6
 
 
-@pytest.mark.parametrize("power", [-8.0, -4.0, 0.0, 0.5])
-@pytest.mark.parametrize("load", [0.1, 0.3, 0.6])
-def test_prices_are_found_where_there_is_room_to_spare(power: float, load: float) -> None:
-    solution = go.solve(go.examples.crowd(4_000, 8, load, seed=5), "power_mean", p=power, method="fast")
+@pytest.mark.parametrize(("power", "types", "load", "seed"), [(-8.0, 8, 0.3, 3), (-4.0, 16, 0.4, 5), (0.5, 16, 0.4, 5)])
+def test_prices_are_found_where_there_is_room_to_spare(power: float, types: int, load: float, seed: int) -> None:
+    instance = go.examples.crowd(20_000, types, load, seed=seed)
+    solution = go.solve(instance, "power_mean", p=power, method="fast")
     assert solution.status == "optimal"
     assert solution.details["engine"] == "prices"
 
