@@ -28,6 +28,7 @@ RESUMED_BOX = 4e-3  # relative: how far a few jobs that come or go move the pric
 RESUMED_RATIO = 1e-3  # the same for a minimum, whose level takes up what moves all prices alike
 RESUMED_BENT = 3e-4  # for a power mean, whose finish is linear in the prices
 FINE = 1e-4  # relative error of the scale of such prices
+FREE = 1e-30  # of a price: nothing costs anything
 FIRST_EXCESS = 0.01  # of capacity, at which the first sample counts as solved
 
 
@@ -151,13 +152,18 @@ def _first_level(crowd: Crowd, price: FloatArray, enough: float = 0.01) -> tuple
 
 
 def _balanced(crowd: Crowd, price: FloatArray, enough: float = 0.1) -> FloatArray:
-    """The prices scaled until what the jobs spend, p.D, is what the capacity is worth, C.p; or, where there is more than they
-    can use, until demand for the scarcest type is what there is of it."""
+    """The prices scaled until what the jobs spend, p.D, is what the capacity is worth, C.p. Where that is more than they can
+    use at any price, until demand for the scarcest type is what there is of it."""
     none = np.zeros_like(price)
+
+    def used(at: FloatArray) -> FloatArray:
+        return np.asarray(crowd.look(at, 0.0, none).demand / crowd.capacity)
+
+    worth = price * crowd.capacity / float(price @ crowd.capacity)
+    spare = float(worth @ used(FREE * price)) < 1.0
     for _ in range(20):
-        look = crowd.look(price, 0.0, none)
-        ratio = float(price @ look.demand) / float(price @ crowd.capacity)
-        ratio = ratio if ratio >= 1.0 else max(ratio, float((look.demand / crowd.capacity).max()))
+        part = used(price)
+        ratio = float(part.max() if spare else worth @ part)
         price = price * float(np.clip(ratio ** (1.0 - crowd.market.power), 1e-6, 1e6))
         if abs(ratio - 1.0) <= enough:
             break
