@@ -111,7 +111,7 @@ class WaterFilling(go.Policy):
         )
 
     def judged_levels(self, proof: Any, offered: go.FloatArray | None) -> go.FloatArray | None:
-        return proof[-1].after if proof else offered
+        return proof[-1].after if proof else None if offered is None else np.zeros(len(offered))
 
 
 def _check_entities(instance: go.Instance) -> None:

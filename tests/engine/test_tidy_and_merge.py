@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 import gavelopt as go
 from gavelopt.engine.aggregate import merge
-from gavelopt.engine.linear import tidy
+from gavelopt.judge.check import tidy
 from gavelopt.engine.problem import Problem
 from gavelopt.judge.certify import upper_bound
 from gavelopt.judge.check import check
