@@ -45,10 +45,11 @@ class Had:
 
     @classmethod
     def of(cls, space: AllocationSpace, x: FloatArray) -> Had:
-        """As much of ``x`` (J C,) as keeps to capacity and time."""
+        """As much of ``x`` (J C,) as keeps to capacity and time; time in which nothing is done counts as idling."""
         grid = space.plain
         assert grid is not None
-        time = np.where(space.capacity > 0, tidy(space, x).reshape(grid.table.shape), 0.0).astype(np.longdouble)
+        able = (grid.table > 0) & (space.capacity > 0)
+        time = np.where(able, tidy(space, x).reshape(able.shape), 0.0).astype(np.longdouble)
         idle, taken = space.time - time.sum(axis=1), (grid.use[:, None] * time).sum(axis=0)
         return cls(np.column_stack([time, idle]), (grid.table * time).sum(axis=1), space.capacity - taken)
 
