@@ -31,13 +31,12 @@ from gavelopt.model.space import AllocationSpace
 
 SLACK = 1e-8  # of the terms of an inequality: it is tight unless its sides differ by more
 IN_USE = 1e-9  # of a job's time: a column with less is not in use
-ROUNDING = 2e-16  # of the terms of D
+ROUNDING = float(np.finfo(np.float64).eps)  # of the terms of D
 
 
 @dataclass(frozen=True, eq=False)
 class Had:
-    """An allocation of a plain space: time (J, C + 1) on each type and idling, rate (J,), spare (C,) capacity; in extended
-    precision where the machine has it."""
+    """An allocation of a plain space: time (J, C + 1) on each type and idling, rate (J,), spare (C,) capacity."""
 
     time: FloatArray
     rate: FloatArray
@@ -49,7 +48,7 @@ class Had:
         grid = space.plain
         assert grid is not None
         able = (grid.table > 0) & (space.capacity > 0)
-        time = np.where(able, tidy(space, x).reshape(able.shape), 0.0).astype(np.longdouble)
+        time = np.where(able, tidy(space, x).reshape(able.shape), 0.0)
         idle, taken = space.time - time.sum(axis=1), (grid.use[:, None] * time).sum(axis=0)
         return cls(np.column_stack([time, idle]), (grid.table * time).sum(axis=1), space.capacity - taken)
 
@@ -99,8 +98,7 @@ class Face:
         price, gradient = np.nan_to_num(prices), np.nan_to_num(worth)
         price = np.where(self.scarce, price, np.maximum(price, 0.0))
         gradient = np.where(self.by > 0, gradient, np.maximum(gradient, 0.0))
-        toll = np.multiply(self.use, np.append(price, 0.0), dtype=np.longdouble)
-        gain = np.multiply(gradient[:, None], self.table, dtype=np.longdouble)
+        toll, gain = self.use * np.append(price, 0.0), gradient[:, None] * self.table
         hours = np.where(self.may, gain - toll, -np.inf).max(axis=1, initial=-np.inf)
         slack = hours[:, None] - (gain - toll)
         size = np.abs(gain) + np.abs(toll) + np.abs(hours)[:, None]
@@ -116,7 +114,8 @@ class Face:
         self, price: FloatArray, gradient: FloatArray, hours: FloatArray, slack: FloatArray, rate: FloatArray
     ) -> float:
         """D of a proof by itself; at the allocation at hand no term makes up for another."""
-        supply = np.append(np.multiply(price, self.space.capacity, dtype=np.longdouble), hours * self.space.time)
+        factors = np.append(self.space.capacity, self.space.time), np.append(price, hours)
+        supply = np.multiply(*factors, dtype=np.longdouble)  # for it is nearly all that is taken off again
         rounding = ROUNDING * float(np.abs(supply).sum())
         if self.had is None:
             return max(rounding, abs(float(supply.sum() - np.multiply(gradient, rate, dtype=np.longdouble).sum())))

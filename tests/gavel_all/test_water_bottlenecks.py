@@ -45,20 +45,7 @@ def drawn(seed: int) -> tuple[Question, reference.Weights]:
 
 def crowd(jobs: int, load: float, entities: int = 0, types: int = 4, seed: int = 0) -> go.Instance:
     """Distinct jobs; with entities, half of these queues."""
-    start = go.examples.crowd(jobs, types, load, seed=seed)
-    if not entities:
-        return start
-    rng = np.random.default_rng(seed)
-    found = go.Instance.from_arrays(
-        start.throughputs.rates,
-        start.cluster.count,
-        scale=start.jobs.scale_factor,
-        weight=rng.choice([1.0, 5.0], jobs),
-        entity=[f"e{k}" for k in rng.integers(0, entities, jobs)],
-        arrival_s=rng.permutation(jobs).astype(float),
-    )
-    declared = tuple(go.Entity(f"e{k}", 1.0 + k % 3, RULES[k % 2]) for k in range(entities))
-    return go.Instance(found.cluster, found.jobs, found.throughputs, declared)
+    return go.examples.crowd(jobs, types, load, seed=seed, entities=entities, rules=RULES)
 
 
 def answered(instance: go.Instance) -> tuple[Problem, Answer]:
