@@ -8,9 +8,9 @@
 
 A bottleneck whose prices are those of earlier bottlenecks would be one of jobs that pay for more, and these have stopped.
 So each one makes another type scarce, and there are no more of them than types. Its prices and the worth of rates at it are
-what the judge needs to see that all these jobs are saturated (``judge.levels``), and the judge's verdict is what decides who
-is final here as well. (Gavel finds saturated jobs by a mixed-integer program with a big M and loose tolerances, and is wrong
-where these bite.)
+what the judge needs to see that all these jobs are saturated (``judge.levels``); an answer that it does not accept is made
+once more by linear programs over all columns. (Gavel finds saturated jobs by a mixed-integer program with a big M and loose
+tolerances, and is wrong where these bite.)
 """
 
 from __future__ import annotations
@@ -40,18 +40,11 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGrou
     task is the policy's minimum; the first round proves it. Raises OutOfTime, or SolverError with HiGHS's words.
     """
     filling = Filling.of(task, reference, scale, groups)
-    classes, found, why = filling.classes, None, "some serve two jobs"
-    if classes.family is None:
-        try:
-            found = filling.by(Prices(classes.space, task.deadline), "capacity prices")
-        except (SolverError, Infeasible) as error:  # ties that leave open where whoever is settled should stand
-            why = str(error)
-        else:
-            why = filling.open(found)
-            if not why:
-                return found
+    found, why = filling.by_prices()
+    if found is not None and not why:
+        return found
     try:
-        other = filling.by(Programs(classes), f"programs over all columns: {why}")
+        other = filling.by(Programs(filling.classes), f"programs over all columns: {why}")
     except (SolverError, Infeasible, OutOfTime):
         if found is None:
             raise
@@ -76,6 +69,16 @@ class Filling:
         measured = replace(task, form=measure, floors=())
         classes = Classes(measured, alike(measured, [reference, scale, _apart(groups)]))
         return cls(task, classes, reference, scale, groups)
+
+    def by_prices(self) -> tuple[Answer | None, str]:
+        """The answer by capacity prices, None where there is none, and what is wrong with it or with them."""
+        if self.classes.family is not None:
+            return None, "some serve two jobs"
+        try:
+            found = self.by(Prices(self.classes.space, self.task.deadline), "capacity prices")
+        except (SolverError, Infeasible) as error:  # ties that leave open where whoever is settled should stand
+            return None, str(error)
+        return found, self.open(found)
 
     def by(self, bottlenecks: Prices | Programs, how: str) -> Answer:
         """The answer, bottleneck by bottleneck."""

@@ -114,6 +114,19 @@ def test_rates_over_six_decades() -> None:
     assert go.solve(instance, "water_filling").status == "optimal"
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_weights_over_eight_decades_too(seed: int) -> None:
+    """Levels of all sizes next to one another, ten bottlenecks at most, each with prices over as many decades."""
+    rng = np.random.default_rng(seed)
+    rates, weight = 10.0 ** rng.uniform(-3, 3, (100, 10)), 10.0 ** rng.uniform(-4, 4, 100)
+    count, scale = rng.integers(1, 12, 10).astype(float), rng.choice([1, 2, 4], 100)
+    solution = go.solve(go.Instance.from_arrays(rates, count, scale=scale, weight=weight), "water_filling")
+    assert solution.status == "optimal", solution.message
+    residual = {check.name: check.residual for check in solution.checks}
+    assert residual["every job saturated"] < 1e-6
+    assert residual["prices fit the allocation"] < 1e-10
+
+
 def test_plenty_for_everybody_needs_no_price() -> None:
     rng = np.random.default_rng(0)
     rates = rng.uniform(1.0, 3.0, (50, 3))
