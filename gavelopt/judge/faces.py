@@ -125,7 +125,7 @@ class Face:
         return rounding + float(sum(term.sum() for term in terms))
 
     def _inherited(self, gradient: FloatArray) -> float:
-        """By how much rates that earlier proofs fix can change  g.r(x)."""
+        """By how much  g.r(x)  can be off where rates are fixed by earlier proofs: of one with worth g', by D max |g| / g'."""
         times = np.zeros(len(self.left))
         np.maximum.at(times, self.by, np.where(self.by > 0, np.abs(gradient) / self.room, 0.0))
         return float(times @ self.left)

@@ -191,11 +191,10 @@ def off_path(
     behind = _behind(groups, still)
     had = np.bincount(groups.member, np.where(final, 0.0, weighted), minlength=len(share))
     water = float((had / share).max(initial=0.0))
-    late = np.where(
-        still & ~behind, (water * share - had)[groups.member], 0.0
-    )  # a group that rises on has had all of it
-    early = np.where(~final & behind, np.abs(weighted), 0.0)
-    moved = np.where(final, np.abs(weighted), np.maximum(-weighted, 0.0))
+    lack = water * share - had  # a group of which somebody rises on has had all the water
+    late = np.where(still & ~behind, lack[groups.member], 0.0)
+    early = np.where(~final & behind, np.abs(weighted), 0.0)  # nobody passes who is before it in a queue
+    moved = np.where(final, np.abs(weighted), np.maximum(-weighted, 0.0))  # nobody falls, and who is final stays
     return np.asarray((late + early + moved + _uneven(groups, weighted, final, still)) / scale)
 
 
