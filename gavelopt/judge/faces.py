@@ -107,7 +107,7 @@ class Face:
         if not np.isfinite(left):
             return np.zeros(len(gradient)), np.inf
         self.left = np.append(self.left, left)
-        self._cut(price, gradient, np.divide(slack, size, out=np.zeros_like(slack), where=size > 0))
+        self._cut(price, gradient, slack, size)
         return np.maximum(gradient, 0.0), left
 
     def _own(
@@ -130,13 +130,12 @@ class Face:
         np.maximum.at(times, self.by, np.where(self.by > 0, np.abs(gradient) / self.room, 0.0))
         return float(times @ self.left)
 
-    def _cut(self, price: FloatArray, gradient: FloatArray, slack: FloatArray) -> None:
-        """Leave what a proof leaves; slack (J, C + 1) is relative."""
-        tight = slack <= SLACK
+    def _cut(self, price: FloatArray, gradient: FloatArray, slack: FloatArray, size: FloatArray) -> None:
+        """Leave what a proof leaves; slack (J, C + 1) of inequalities whose terms are of this size."""
+        self.may &= slack <= SLACK * size
         if self.had is not None:
-            used = self.may & tight & (self.had.time > IN_USE * self.space.time[:, None])
-            self.loose = max(self.loose, float(np.where(used, slack, 0.0).max(initial=0.0)))
-        self.may &= tight
+            used = self.may & (self.had.time > IN_USE * self.space.time[:, None]) & (size > 0)
+            self.loose = max(self.loose, float((slack[used] / size[used]).max(initial=0.0)))
         self.scarce |= price > 0
         fixed = (gradient > 0) & (self.by == 0)
         self.by[fixed], self.room[fixed] = len(self.left) - 1, gradient[fixed]

@@ -126,12 +126,12 @@ class Referee:
             return record
         rise = record.after - self.level
         self.level = np.where(self.final, self.level, np.maximum(record.after, self.level))
-        rate = self.level * self.reference
+        rate, top = self.level * self.reference, self.top
         least = np.maximum(rate, LEAST * self.space.ceiling)
-        stopped = ~self.final & (self.top - rate <= SATURATED * least)
+        stopped = ~self.final & (top - rate <= SATURATED * least)
         off = off_path(self.groups, self.scale, rise, self.final, stopped) * self.reference
         self.off += np.divide(off, least, out=np.where(off > 0, np.inf, 0.0), where=least > 0)
-        self._prove(stopped, np.maximum(self.top - rate, 0.0), least)
+        self._prove(stopped, np.maximum(top - rate, 0.0), least)
         if record.prices is None or record.worth is None:
             return record
         if self.face is None:
