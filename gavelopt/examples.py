@@ -6,6 +6,7 @@ go.read("my.trace", cluster="36:36:36", throughputs=go.examples.gavel_profiles()
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import resources
 
 import numpy as np
@@ -14,7 +15,7 @@ from gavelopt.errors import InputError
 from gavelopt.io.sources import ClusterSource, cluster_from, profiles_from
 from gavelopt.model.arrays import FloatArray
 from gavelopt.model.cluster import Cluster
-from gavelopt.model.instance import Instance
+from gavelopt.model.instance import Entity, Instance
 from gavelopt.model.jobs import JobSet
 from gavelopt.model.profiles import ThroughputProfiles
 
@@ -70,6 +71,8 @@ def crowd(
     seed: int = 0,
     *,
     named: bool = False,
+    entities: int = 0,
+    rules: Sequence[str] = ("fairness",),
 ) -> Instance:
     """Very many jobs on invented types, as large as one likes: no two rows alike, or drawn from ``kinds`` rows.
 
@@ -82,11 +85,16 @@ def crowd(
         jobs, types: how many.
         load: accelerators asked for, over accelerators there are; more of the slow types than of the fast ones.
         kinds: distinct rows (rates, gang, weight, steps) to draw from; None for a row of its own for each job.
-        named: whether the table has the ``kinds`` rows and a row number for each job, instead of a row for each job.
         seed: of the draw.
+        named: whether the table has the ``kinds`` rows and a row number for each job, instead of a row for each job.
+        entities: teams of weight 1, 2, 3, 1, ... that own the jobs, each job drawn at random and arriving in random order;
+            0 for none.
+        rules: how the teams share among their jobs (fairness or fifo), dealt out in turn.
     """
     if min(jobs, types, jobs if kinds is None else kinds) < 1 or not load > 0:
         raise InputError("a crowd needs jobs, types, kinds and load above 0", seen=(jobs, types, kinds, load))
+    if entities < 0 or (entities and not rules):
+        raise InputError("a crowd in teams needs a number of them and rules", seen=(entities, tuple(rules)))
     random = np.random.default_rng(seed)
     rows = jobs if kinds is None else kinds
     centre = 6.0 ** (np.arange(types) / max(types - 1, 1))
@@ -98,15 +106,20 @@ def crowd(
     kind = np.arange(jobs) if kinds is None else random.integers(kinds, size=jobs)
     parts = centre**-0.5 * random.uniform(0.7, 1.3, types)
     count = np.maximum(1.0, np.rint(gang[kind].sum() / load * parts / parts.sum()))
-    return Instance.from_arrays(
+    found = Instance.from_arrays(
         rates if named else rates[kind],
         count,
         kind=kind if named else None,
         scale=gang[kind],
         weight=weight[kind],
         steps=steps[kind],
+        entity=[f"team{k}" for k in random.integers(entities, size=jobs)] if entities else None,
+        arrival_s=random.permutation(jobs).astype(np.float64) if entities else None,
         source="made up, to be large",
-    ).replace(name=f"crowd-{jobs}x{types}-load{load:g}-kinds{kinds or jobs}-{seed}")
+    )
+    teams = tuple(Entity(f"team{k}", 1.0 + k % 3, rules[k % len(rules)]) for k in range(entities))
+    name = f"crowd-{jobs}x{types}-load{load:g}-kinds{kinds or jobs}-{seed}"
+    return found.replace(name=f"{name}-teams{entities}" if entities else name, entities=teams)
 
 
 def tiny() -> Instance:

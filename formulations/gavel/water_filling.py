@@ -13,7 +13,8 @@ capacity, at no more bottlenecks than there are types. The value is the smallest
 at the start; ``solution.levels`` has every job's level in the instance's order.
 
 What differs from Gavel: saturated jobs are found from prices whose proof the judge recomputes, not by a mixed-integer
-program with loose tolerances (its levels are off by up to 1.8 on hierarchical cases and by 0.6 on a flat one).
+program with loose tolerances (its levels are off by up to 1.8 on hierarchical cases and by 0.6 on a flat one). An answer is
+optimal where all levels are proved to 1e-6; where it reaches its levels and the proof falls short it is bounded.
 Reference: Narayanan et al., OSDI 2020, section 4.3; Gavel's max_min_fairness_water_filling.
 """
 
@@ -100,7 +101,8 @@ class WaterFilling(go.Policy):
     def examine(
         self, instance: go.Instance, space: go.AllocationSpace, x: go.FloatArray, proof: Any
     ) -> Sequence[go.Check]:
-        """The judge's own pass over the bottlenecks: levels follow the weights, all jobs proved saturated, x reaches them."""
+        """The judge's own pass over the bottlenecks: x reaches the levels; they follow the weights, and at x the prices prove
+        all jobs saturated."""
         return go.check_levels(
             space,
             x,
@@ -111,7 +113,7 @@ class WaterFilling(go.Policy):
         )
 
     def judged_levels(self, proof: Any, offered: go.FloatArray | None) -> go.FloatArray | None:
-        return proof[-1].after if proof else offered
+        return proof[-1].after if proof else None if offered is None else np.zeros(len(offered))
 
 
 def _check_entities(instance: go.Instance) -> None:

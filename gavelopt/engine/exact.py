@@ -11,9 +11,9 @@ import numpy as np
 from gavelopt.engine.aggregate import Merged, merge
 from gavelopt.engine.backends import convex
 from gavelopt.engine.forms import Found, Task, solve_form
-from gavelopt.engine.linear import tidy
 from gavelopt.engine.needs import exact_shared
 from gavelopt.engine.problem import Answer, Problem
+from gavelopt.judge.check import tidy
 from gavelopt.model.arrays import IntArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.utility import Utility

@@ -8,9 +8,9 @@
 
 A bottleneck whose prices are those of earlier bottlenecks would be one of jobs that pay for more, and these have stopped.
 So each one makes another type scarce, and there are no more of them than types. Its prices and the worth of rates at it are
-what the judge needs to see that all these jobs are saturated (``judge.levels``), and the judge's verdict is what decides who
-is final here as well. (Gavel finds saturated jobs by a mixed-integer program with a big M and loose tolerances, and is wrong
-where these bite.)
+what the judge needs to see that all these jobs are saturated (``judge.levels``); an answer that it does not accept is made
+once more by linear programs over all columns. (Gavel finds saturated jobs by a mixed-integer program with a big M and loose
+tolerances, and is wrong where these bite.)
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from gavelopt.engine.filling_path import Bottleneck, Path, Rates
 from gavelopt.engine.filling_prices import Prices
 from gavelopt.engine.filling_programs import Programs
 from gavelopt.engine.forms import Task
-from gavelopt.engine.linear import tidy
 from gavelopt.engine.prices_of import ceiling_proof
 from gavelopt.engine.problem import Answer, Infeasible, OutOfTime
 from gavelopt.engine.sharing import Classes, alike
 from gavelopt.errors import SolverError
-from gavelopt.judge.levels import LIMIT, Referee, Round, WaterGroups
+from gavelopt.judge.check import tidy
+from gavelopt.judge.levels import Referee, Round, WaterGroups, check_levels
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.utility import Utility
 
@@ -40,14 +40,16 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGrou
     task is the policy's minimum; the first round proves it. Raises OutOfTime, or SolverError with HiGHS's words.
     """
     filling = Filling.of(task, reference, scale, groups)
-    classes = filling.classes
-    why = "some serve two jobs"
-    if classes.family is None:
-        try:
-            return filling.by(Prices(classes.space, task.deadline), "capacity prices")
-        except (SolverError, Infeasible) as error:  # ties that leave open where whoever is settled should stand
-            why = str(error)
-    return filling.by(Programs(classes), f"programs over all columns: {why}")
+    found, why = filling.by_prices()
+    if found is not None and not why:
+        return found
+    try:
+        other = filling.by(Programs(filling.classes), f"programs over all columns: {why}")
+    except (SolverError, Infeasible, OutOfTime):
+        if found is None:
+            raise
+        return found
+    return other if found is None or not filling.open(other) else found
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +70,16 @@ class Filling:
         classes = Classes(measured, alike(measured, [reference, scale, _apart(groups)]))
         return cls(task, classes, reference, scale, groups)
 
+    def by_prices(self) -> tuple[Answer | None, str]:
+        """The answer by capacity prices, None where there is none, and what is wrong with it or with them."""
+        if self.classes.family is not None:
+            return None, "some serve two jobs"
+        try:
+            found = self.by(Prices(self.classes.space, self.task.deadline), "capacity prices")
+        except (SolverError, Infeasible) as error:  # ties that leave open where whoever is settled should stand
+            return None, str(error)
+        return found, self.open(found)
+
     def by(self, bottlenecks: Prices | Programs, how: str) -> Answer:
         """The answer, bottleneck by bottleneck."""
         task, first, member = self.task, self.classes.merged.first, self.classes.merged.member
@@ -82,18 +94,14 @@ class Filling:
             path = Path(groups, count, self.scale[first], referee.level[first], top, rising)
             found = bottlenecks.bottleneck(_rates(path, self.reference[first] * count), path.end)
             programs, x = programs + found.programs, found.x
-            rounds.append(_record(found, path, member))
-            referee.take(rounds[-1])
-        if isinstance(bottlenecks, Prices):
-            self._accept(referee, x)
+            rounds.append(referee.take(_record(found, path, member)))
         return self._answer(x, rounds, referee.level, programs, how)
 
-    def _accept(self, referee: Referee, x: FloatArray) -> None:
-        """Raises SolverError where the judge would not accept what prices found: who is settled may not be who is final."""
-        merged = self.classes.merged
-        short = referee.short((self.classes.space.rate(x) / merged.count)[merged.member])
-        if referee.left > LIMIT or short > LIMIT:
-            raise SolverError(f"prices leave {referee.left:.2g} unproved, a level {short:.2g} short")
+    def open(self, answer: Answer) -> str:
+        """What the judge does not accept of an answer, in words; empty where it accepts all."""
+        space = answer.columns(self.task.space)
+        checks = check_levels(space, answer.x, self.reference, self.scale, self.groups, answer.proof)
+        return ", ".join(f"{check.name} by {check.residual:.2g}" for check in checks if not check.passed)
 
     def _answer(self, x: FloatArray, rounds: list[Round], level: FloatArray, programs: int, how: str) -> Answer:
         task, space = self.task, self.classes.space
@@ -120,7 +128,8 @@ def _record(found: Bottleneck, path: Path, member: IntArray) -> Round:
     after, cut = path.at(found.water)[member], found.cut
     if cut is None:
         return Round(after)
-    return Round(after, cut.prices, cut.worth[member], None if cut.time is None else cut.time[member])
+    time = None if cut.time is None else cut.time[member]
+    return Round(after, cut.prices, cut.worth[member], time, None if cut.settled is None else cut.settled[member])
 
 
 def _apart(groups: WaterGroups) -> FloatArray:

@@ -16,6 +16,8 @@ from gavelopt.model.arrays import BoolArray, FloatArray
 
 BELOW = 1e-12  # of the largest price: what a cost may lie below a line
 
+NOTHING = 1e-14  # of the largest price: what is rounding
+
 
 def contented(
     price: FloatArray, full: BoolArray, speed: FloatArray, use: FloatArray, on: BoolArray, may: BoolArray
@@ -30,6 +32,7 @@ def contented(
     size = float(np.abs(price).max(initial=0.0))
     if len(above) and float((above @ price).min()) < -BELOW * size:
         price[full] = _least(equal[:, full], -equal @ np.where(full, 0.0, price), above, price, full)
+    price[np.abs(price) < NOTHING * size] = 0.0
     toll = np.append(price, 0.0)
     each = np.arange(len(use))
     run = speed[each, high] - speed[each, low]

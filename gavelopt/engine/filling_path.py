@@ -97,12 +97,13 @@ def _stretches(
 @dataclass(frozen=True, eq=False)
 class Cut:
     """worth.rate <= bound for every allocation, by prices (C,) that make all capacity worth 1 and, where columns are shared,
-    a price of time (K,)."""
+    a price of time (K,); settled (K,) who is to stay where it is, None where the judge is to say whom it saturates."""
 
     prices: FloatArray
     worth: FloatArray
     time: FloatArray | None
     bound: float
+    settled: BoolArray | None = None
 
     def excess(self, rate: FloatArray) -> float:
         """How much of all capacity is lacking for rates (K,), at least."""

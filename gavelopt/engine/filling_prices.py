@@ -27,7 +27,7 @@ from gavelopt.engine.filling_hulls import Crowd, cut_at, worth_at
 from gavelopt.engine.filling_path import Bottleneck, Cut, Rates, rising_root
 from gavelopt.engine.problem import OutOfTime
 from gavelopt.errors import SolverError
-from gavelopt.judge.levels import Face
+from gavelopt.judge.faces import Face
 from gavelopt.model.arrays import BoolArray, FloatArray, IntArray
 from gavelopt.model.space import AllocationSpace
 
@@ -93,7 +93,7 @@ class Prices:
         left = self.capacity - self.use[paying] @ self.x[paying]
         self.capacity = np.maximum(left, LEFT * self.capacity)
         self.full[types] = cut.prices > 0
-        found = Cut(price, worth / self.time, None, cut.bound)
+        found = Cut(price, worth / self.time, None, cut.bound, worth > 0)
         self.face.bounded(price, found.worth, self.rate * self.time)
         return found
 

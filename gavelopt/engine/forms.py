@@ -15,11 +15,12 @@ import numpy as np
 
 from gavelopt.engine.backends import clarabel, convex, highs
 from gavelopt.engine.levels import Reached, highest_level, levels_rise
-from gavelopt.engine.linear import LinearProgram, linear_program, tidy
+from gavelopt.engine.linear import LinearProgram, linear_program
 from gavelopt.engine.problem import Infeasible
 from gavelopt.engine.response import response
 from gavelopt.errors import SolverError
 from gavelopt.judge.certify import Multipliers, majorant, upper_bound
+from gavelopt.judge.check import tidy
 from gavelopt.model.arrays import FloatArray
 from gavelopt.model.constraints import RateFloor
 from gavelopt.model.space import AllocationSpace

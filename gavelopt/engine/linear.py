@@ -142,24 +142,3 @@ def _capped(rows: Sparse, most: FloatArray) -> Sparse:
     """The rows with no entry above that of ``most`` (rows,): whoever gains less than the truth is promised too little."""
     rows.data = np.minimum(rows.data, np.repeat(most, np.diff(rows.indptr)))
     return rows
-
-
-def tidy(space: AllocationSpace, x: FloatArray) -> FloatArray:
-    """``x`` made exactly feasible: rounding errors of a solver are scaled away, first in time, then in capacity."""
-    clean = np.where(space.usable, np.maximum(x, 0.0), 0.0)
-    over = space.share(clean) / np.where(space.time > 0, space.time, 1.0)
-    if (over > 1.0).any():
-        clean = clean / _of_columns(space, np.maximum(over, 1.0), 1)
-    load = space.usage(clean) / np.where(space.capacity > 0, space.capacity, 1.0)
-    if (load > 1.0).any():
-        clean = clean / _of_columns(space, np.maximum(load, 1.0), 2)
-    return np.asarray(clean)
-
-
-def _of_columns(space: AllocationSpace, factor: FloatArray, which: int) -> FloatArray:
-    """(K,) the largest factor among each column's jobs (which = 1) or resources (which = 2)."""
-    if space.plain is not None:
-        shape = space.plain.table.shape
-        return np.asarray(np.broadcast_to(factor[:, None] if which == 1 else factor[None, :], shape).ravel())
-    touched = (space.matrices[which] != 0).astype(np.float64)
-    return np.asarray(np.maximum(np.asarray(touched.multiply(factor[:, None]).max(axis=0).todense()).ravel(), 1.0))

@@ -62,10 +62,9 @@ def judge(
         checks.append(check_rule(x.reshape(rule.shape), rule, space.jobs))
     if len(space.jobs) and all(c.passed for c in checks):
         checks.extend(policy.examine(instance, space, x, proof))
-    broken = [c for c in checks if not c.passed]
+    broken = [c for c in checks if not c.passed and not c.proof]
     if broken:
-        words = ", ".join(f"{c.name} by {c.residual:.3g}" + (f" at {c.worst}" if c.worst else "") for c in broken)
-        return Verdict("failed", None, None, None, None, tuple(checks), f"the answer violates {words}")
+        return Verdict("failed", None, None, None, None, tuple(checks), f"the answer violates {_named(broken)}")
     rates = reading.rate
     value = value_of(policy, instance, space, rates, lambda: reading.usage, proof)
     proofs = [] if rule is None else [value]  # a closed form has one allocation, and the check "rule" has compared it
@@ -83,7 +82,15 @@ def judge(
     bound, kind = _bound(proofs, policy.sense, claimed, value, tolerance) if len(space.jobs) else (0.0, "proved")
     logarithmic = utility is not None and utility.p == 0 and utility.report == "same"
     gap = relative_gap(value, bound, logarithmic=logarithmic, weight=utility)
-    return Verdict(_status(gap, tolerance, kind), value, bound, kind, gap, tuple(checks))
+    status, unproved = _status(gap, tolerance, kind), [c for c in checks if not c.passed]
+    if unproved and status == "optimal":
+        status = "bounded"
+    message = f"no proof that it is optimal: {_named(unproved)}" if unproved else ""
+    return Verdict(status, value, bound, kind, gap, tuple(checks), message)
+
+
+def _named(checks: Sequence[Check]) -> str:
+    return ", ".join(f"{c.name} by {c.residual:.3g}" + (f" at {c.worst}" if c.worst else "") for c in checks)
 
 
 def _infinite(

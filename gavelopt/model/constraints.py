@@ -32,12 +32,14 @@ class Check:
 
     residual: the largest violation, relative to max(1, the right-hand side); <= limit means satisfied.
     worst: label where the residual stands, None when nothing is violated.
+    proof: whether it is about what proves the answer best; without it the answer stands, but not as optimal.
     """
 
     name: str
     residual: float
     limit: float
     worst: str | None = None
+    proof: bool = False
 
     @property
     def passed(self) -> bool:

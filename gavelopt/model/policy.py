@@ -87,7 +87,7 @@ class Policy:
         return None
 
     def examine(self, instance: Instance, space: AllocationSpace, x: FloatArray, proof: Any) -> Sequence[Check]:
-        """Further named checks of an answer that is within capacity and time."""
+        """Further named checks of an answer that is within capacity and time: of the answer itself, or of its proof."""
         return ()
 
     def judged_levels(self, proof: Any, offered: FloatArray | None) -> FloatArray | None:

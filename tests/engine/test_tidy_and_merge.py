@@ -12,10 +12,9 @@ from hypothesis.extra.numpy import arrays
 
 import gavelopt as go
 from gavelopt.engine.aggregate import merge
-from gavelopt.engine.linear import tidy
 from gavelopt.engine.problem import Problem
 from gavelopt.judge.certify import upper_bound
-from gavelopt.judge.check import check
+from gavelopt.judge.check import check, tidy
 from gavelopt.testing import instances
 
 CHECKS = settings(max_examples=60, deadline=None, derandomize=True, database=None)

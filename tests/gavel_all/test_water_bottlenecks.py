@@ -45,20 +45,7 @@ def drawn(seed: int) -> tuple[Question, reference.Weights]:
 
 def crowd(jobs: int, load: float, entities: int = 0, types: int = 4, seed: int = 0) -> go.Instance:
     """Distinct jobs; with entities, half of these queues."""
-    start = go.examples.crowd(jobs, types, load, seed=seed)
-    if not entities:
-        return start
-    rng = np.random.default_rng(seed)
-    found = go.Instance.from_arrays(
-        start.throughputs.rates,
-        start.cluster.count,
-        scale=start.jobs.scale_factor,
-        weight=rng.choice([1.0, 5.0], jobs),
-        entity=[f"e{k}" for k in rng.integers(0, entities, jobs)],
-        arrival_s=rng.permutation(jobs).astype(float),
-    )
-    declared = tuple(go.Entity(f"e{k}", 1.0 + k % 3, RULES[k % 2]) for k in range(entities))
-    return go.Instance(found.cluster, found.jobs, found.throughputs, declared)
+    return go.examples.crowd(jobs, types, load, seed=seed, entities=entities, rules=RULES)
 
 
 def answered(instance: go.Instance) -> tuple[Problem, Answer]:
@@ -125,6 +112,19 @@ def test_rates_over_six_decades() -> None:
     rates = 10.0 ** rng.uniform(-3, 3, (400, 5))
     instance = go.Instance.from_arrays(rates, [40.0] * 5, scale=rng.choice([1, 2, 4], 400), weight=np.ones(400))
     assert go.solve(instance, "water_filling").status == "optimal"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_weights_over_eight_decades_too(seed: int) -> None:
+    """Levels of all sizes next to one another, ten bottlenecks at most, each with prices over as many decades."""
+    rng = np.random.default_rng(seed)
+    rates, weight = 10.0 ** rng.uniform(-3, 3, (100, 10)), 10.0 ** rng.uniform(-4, 4, 100)
+    count, scale = rng.integers(1, 12, 10).astype(float), rng.choice([1, 2, 4], 100)
+    solution = go.solve(go.Instance.from_arrays(rates, count, scale=scale, weight=weight), "water_filling")
+    assert solution.status == "optimal", solution.message
+    residual = {check.name: check.residual for check in solution.checks}
+    assert residual["every job saturated"] < 1e-6
+    assert residual["prices fit the allocation"] < 1e-10
 
 
 def test_plenty_for_everybody_needs_no_price() -> None:

@@ -69,6 +69,25 @@ def test_examples_are_seeded() -> None:
     assert one.throughputs.source.startswith("Gavel")
 
 
+def test_a_crowd_in_teams() -> None:
+    """The same jobs, each owned by one of the teams, whose rules are dealt out in turn."""
+    alone, teams = go.examples.crowd(60, 3), go.examples.crowd(60, 3, entities=4, rules=("fairness", "fifo"))
+    np.testing.assert_array_equal(teams.rates, alone.rates)
+    np.testing.assert_array_equal(teams.jobs.weight, alone.jobs.weight)
+    assert alone.entities == ()
+    assert [(team.weight, team.policy) for team in teams.entities] == [
+        (1.0, "fairness"),
+        (2.0, "fifo"),
+        (3.0, "fairness"),
+        (1.0, "fifo"),
+    ]
+    assert teams.jobs.entity is not None
+    assert set(teams.jobs.entity) == {team.name for team in teams.entities}
+    assert sorted(teams.jobs.arrival_s.tolist()) == list(range(60))
+    with pytest.raises(go.InputError, match="teams"):
+        go.examples.crowd(60, 3, entities=-1)
+
+
 def test_durations_are_gavel_s() -> None:
     """Steps are what a v100 does in 10^1.5 to 10^4 minutes."""
     instance = go.examples.gavel(2000, cluster="v100:1")
