@@ -39,7 +39,7 @@ from formulations.alpaserve.tree import Tree
 
 MOST_MODELS = 10
 CORES = os.cpu_count() or 1
-PATIENCE = 20_000  # nodes of a tree without prices
+STAGES = ((0, 20_000), (150, 500_000), (1_500, np.inf))  # changes of the prices, nodes of the tree with them
 WALKERS = 8  # of a tree with prices, whatever the number of cores, so that the answer is the same
 PLACEMENTS = 5e6  # up to here "auto" takes the enumeration
 
@@ -210,18 +210,18 @@ class Clusters:
                 self._enumerate_cut(part, whole, cut, hostable)
 
     def _enumerate_cut(self, part: Scorer, whole: int, cut: tuple[int, ...], hostable: Sequence[Sequence[int]]) -> None:
-        """Every cluster of these shapes; where they are many, the tree starts again with prices."""
-        nothing = no_outlook(int(self.requests[whole]), whole, cut)
-        tree = Tree(whole, cut, hostable, self.requests, self.most, nothing)
-        while tree.seen < PATIENCE and not tree.over:
-            self._simulate(part, whole, [tree])
-        if tree.over:
-            return
-        priced = outlook(self.scorer.instance, self.scorer.workload, whole, cut)
-        trees = Tree(whole, cut, hostable, self.requests, self.most, priced).dealt(WALKERS)
-        while trees and self.problem.seconds_left > 0:
-            self._simulate(part, whole, trees)
-            trees = [tree for tree in trees if not tree.over]
+        """Every cluster of these shapes; where they are many, the tree starts again with better prices."""
+        for sweeps, patience in STAGES:
+            prices = no_outlook(int(self.requests[whole]), whole, cut)
+            if sweeps:
+                prices = outlook(self.scorer.instance, self.scorer.workload, whole, cut, sweeps)
+            trees = Tree(whole, cut, hostable, self.requests, self.most, prices).dealt(WALKERS if sweeps else 1)
+            stop = self.seen + patience
+            while trees and self.seen < stop and self.problem.seconds_left > 0:
+                self._simulate(part, whole, trees)
+                trees = [tree for tree in trees if not tree.over]
+            if not trees:
+                return
 
     def _cuts(self, k: int) -> Iterator[tuple[int, ...]]:
         sizes = [int(size) for size in self.scorer.tables.size]

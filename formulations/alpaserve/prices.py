@@ -31,11 +31,11 @@ import numpy as np
 
 import gavelopt as go
 
-EDGES = 24  # times at which the rest is bounded
+EDGES = 16  # times at which the rest is bounded
 FINE = 64  # steps of the grid in the shortest step of a shape
 STARTS = 600  # steps of the grid in which a request may start, at most
 CLOCKS = 100  # of a group in the look-up
-SWEEPS, EFFORT = 150, 5e8  # changes of all prices; fewer where there are many requests
+EFFORT = 5e9  # of the changes of prices: requests x steps of the grid x groups
 EDGE = 1e-6  # steps of the grid: more than quotients are off
 
 
@@ -55,9 +55,12 @@ def no_outlook(requests: int, models: int, cut: Sequence[int]) -> go.serving.Out
 
 
 def outlook(
-    instance: go.PlacementInstance, workload: go.Workload, models: int, cut: Sequence[int]
+    instance: go.PlacementInstance, workload: go.Workload, models: int, cut: Sequence[int], sweeps: int = 150
 ) -> go.serving.Outlook:
-    """The bound on the counted requests for ``models`` that groups of the shapes ``cut`` can serve, from EDGES times on."""
+    """The bound on the counted requests for ``models`` that groups of the shapes ``cut`` can serve, from EDGES times on.
+
+    ``sweeps``: how often all prices are changed, less often where the requests are many.
+    """
     from formulations.alpaserve.prices_kernel import UNIT, adjust, look_ahead
 
     shapes, number = np.unique(np.array(cut), return_counts=True)
@@ -66,8 +69,8 @@ def outlook(
     count, reach = len(grid.model), grid.reach
     row = np.zeros(int(grid.ready.max(initial=0)) + 2 * reach, dtype=np.int32)
     work = row, np.zeros(reach, dtype=np.int32), np.zeros((count, reach), dtype=np.bool_)
-    sweeps = int(min(SWEEPS, 1 + EFFORT // (1 + count * reach * len(cut))))
-    price = adjust(grid.model, grid.ready, grid.due, grid.step, number, models, sweeps, work)
+    affordable = int(EFFORT // (count * reach * len(cut)))
+    price = adjust(grid.model, grid.ready, grid.due, grid.step, number, models, min(sweeps, 1 + affordable), work)
     edges_s = np.array([0.0, *grid.arrival_s[np.arange(1, EDGES) * count // EDGES], np.inf])
     edges = np.searchsorted(grid.arrival_s, edges_s[:-1])
     width, worth = -(-reach // CLOCKS), np.zeros((len(shapes), EDGES, models + 1, CLOCKS), dtype=np.int32)

@@ -18,7 +18,6 @@ import numpy as np
 from numba import njit
 
 UNIT = 1000
-PACE = 0.3  # requests, of the first change of a price
 
 
 @njit(cache=True, nogil=True)
@@ -71,7 +70,7 @@ def adjust(model, ready, due, step, number, mask, sweeps, work):  # type: ignore
     price, best, least = np.full(requests, 0.3 * UNIT), np.full(requests, UNIT, np.int32), UNIT * requests
     served = np.zeros(requests, np.bool_)
     for sweep in range(sweeps):
-        pace = PACE * UNIT / (1.0 + 0.2 * sweep)
+        pace = UNIT / (2.0 + sweep)
         gain = (UNIT - price).astype(np.int32)
         bound = UNIT * requests - gain.sum()
         for c in range(number.shape[0]):

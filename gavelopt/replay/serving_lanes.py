@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-LANES = 256  # their clocks stay in the cache next to the processor
+LANES = 1024  # their clocks stay in the cache next to the processor
 
 
 @njit(cache=True, nogil=True)

@@ -158,7 +158,7 @@ def test_good_prices_come_close_to_every_model_everywhere() -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_the_pruned_tree_finds_what_brute_force_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """All placements of three devices; prices in use from the first node, without an incumbent and with the best."""
-    monkeypatch.setattr(exact, "PATIENCE", 0)
+    monkeypatch.setattr(exact, "STAGES", ((50, np.inf),))
     instance = identical(3, 3, seed) if seed % 2 else random_instance(seed, requests=60, most=3)
     groups = [(c, mask) for c in range(len(instance.tables.size)) for mask in range(1, 1 << len(instance.models))]
     groups = [group for group in groups if Scorer(instance).fits(group)]
