@@ -3,7 +3,8 @@
     report = simulate_serving(instance, plan)   # attainment, latency percentiles, utilisation, who served what
     simulator = ServingSimulator(instance); simulator.good([code, code, ...])      # requests in time, for searches
 
-The rules stand at the head of ``serving_kernel.py``; numba is loaded when the first simulation starts.
+The rules stand at the head of ``serving_kernel.py``; ``serving_lanes.py`` does the same for many placements of the same groups
+at once (``good_alike``). numba is loaded when the first simulation starts.
 
 How true is it? AlpaServe's published tables come from the same rules; on 20 published rows that were also run on 16 GPUs
 the attainment differs by 0.005 on average and 0.016 at most. An event simulator with dispatch noise typically differs by
