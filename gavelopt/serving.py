@@ -21,11 +21,19 @@ from gavelopt.replay.requests import (
     refitted,
     uniform_arrivals,
 )
-from gavelopt.replay.serving import ServingReport, ServingSimulator, compiled_work, simulate_batching, simulate_serving
+from gavelopt.replay.serving import (
+    Outlook,
+    ServingReport,
+    ServingSimulator,
+    compiled_work,
+    simulate_batching,
+    simulate_serving,
+)
 
 __all__ = [
     "NO_OVERHEADS",
     "Code",
+    "Outlook",
     "ServingReport",
     "ServingSimulator",
     "ServingTables",

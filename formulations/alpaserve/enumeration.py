@@ -8,20 +8,20 @@ far are interchangeable, so the first of them take the next model: every cluster
 hosts within P_g: the models decided for it and the undecided ones that still fit. Whatever the dispatch does, for every A
 within S (and S - A beside it)
 
-    requests in time            <=  requests of A  +  sum over groups g of  u_g(P_g - A)
-    those of a window [i, j)    <=  e_ij(A, groups that share a model with A)  +  e_ij(S - A, likewise)  =: b_ij(A)
-    those from edge i on        <=  t_i = min over j > i of (min over A of b_ij(A)) + t_j,    t_K = 0
+    requests in time   <=   requests of A  +  sum over groups g of u_g(P_g - A)
+    requests in time   <=   sum_r p_r      +  sum over groups g of W_g(P_g)
 
-where u bounds what one group can serve of some models, and e what some groups can serve of the requests of a window
-(relaxed.py): work left over from before the window is forgiven, so windows add up, and each may choose the A that is scarce
-in it. t is the best way to cut the time at K + 1 given edges. A branch lives while the bound in use, u or t_0, allows
-``need`` requests.
+where u bounds what one group can serve of some models, and W what it can earn at the prices p (prices.py). A branch lives
+while the bounds in use allow ``need`` requests. Several walkers may share a tree: the nodes with the first few models decided
+are dealt round.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
+
+DEALT = 3  # models decided in the nodes that are dealt round
 
 
 @njit(inline="always")
@@ -53,40 +53,12 @@ def _apart(able, most, requests, need):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _touch(able, weight, touched):  # type: ignore[no-untyped-def]
-    """The number of the groups (as a sub-multiset) that can host some of A, for every A."""
-    touched[:] = 0
+def _worth(able, worth, base, unit, need):  # type: ignore[no-untyped-def]
+    """Whether the prices leave at least ``need`` requests."""
+    total = base
     for g in range(able.shape[0]):
-        for some in range(touched.shape[0]):
-            if able[g] & some:
-                touched[some] += weight[g]
-
-
-@njit(inline="always")
-def _tighten(table, before, touched, bound):  # type: ignore[no-untyped-def]
-    """b_ij for every window, where the groups that A can use have changed."""
-    whole = touched.shape[0] - 1
-    for some in range((whole + 1) // 2):
-        other = whole ^ some
-        if touched[some] == before[some] and touched[other] == before[other]:
-            continue
-        one, two = table[some, touched[some]], table[other, touched[other]]
-        for w in range(bound.shape[0]):
-            bound[w] = min(bound[w], np.int32(one[w] + two[w]))
-
-
-@njit(inline="always")
-def _together(bound, tail):  # type: ignore[no-untyped-def]
-    """t_0 from b_ij."""
-    windows = tail.shape[0] - 1
-    at = bound.shape[0]
-    tail[windows] = 0
-    for i in range(windows - 1, -1, -1):
-        at -= windows - i
-        tail[i] = bound[at] + tail[i + 1]
-        for j in range(i + 1, windows):
-            tail[i] = min(tail[i], bound[at + j - i] + tail[j + 1])
-    return tail[0]
+        total += worth[g, able[g]]
+    return total >= need * unit
 
 
 @njit(inline="always")
@@ -108,6 +80,15 @@ def _choose(chosen, mask, fits, alike, bit):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
+def _mine(mask, deal):  # type: ignore[no-untyped-def]
+    """Whether this walker goes on from a node. By the node alone: with ``need`` the walkers' trees change."""
+    number = 0
+    for g in range(mask.shape[0]):
+        number = (31 * number + mask[g]) % 1009
+    return number % deal[1] == deal[0]
+
+
+@njit(inline="always")
 def _put(names, mask, alike, row):  # type: ignore[no-untyped-def]
     """The cluster with the models' own positions, ascending among equal shapes."""
     for g in range(mask.shape[0]):
@@ -119,19 +100,17 @@ def _put(names, mask, alike, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def clusters(tree, groups, bounds, need, budget, found, rest):  # type: ignore[no-untyped-def]
-    """Fill ``found`` (B, G) with the next clusters and ``rest`` (B, K + 1) with their t.
-
-    Returns (how many, nodes looked at, whether that was all).
+def clusters(tree, deal, groups, bounds, need, budget, found):  # type: ignore[no-untyped-def]
+    """Fill ``found`` (B, G) with the next clusters; (how many, nodes looked at, whether that was all).
 
     With s models in the order in which they are decided, sets of them as binary numbers:
-    tree: level (1,), chosen and mask (s + 1, G), touched (s + 1, 2^s), bound (s + 1, W), tail (K + 1,): moved on;
-    groups: alike (G,) shape of the group before, weight (G,) of the group in the number of a sub-multiset, fits (G, 2^s),
-    names (2^s,) the set in the models' own positions; bounds: requests (2^s,), most (G, 2^s), table (2^s, V, W).
+    tree: level (1,), chosen and mask (s + 1, G): moved on; deal (2,): which of the walkers, of how many;
+    groups: alike (G,) shape of the group before, fits (G, 2^s), names (2^s,) the set in the models' own positions;
+    bounds: requests (2^s,) and most (G, 2^s) for u, worth (G, 2^s), base and unit for W.
     """
-    level, chosen, mask, touched, bound, tail = tree
-    alike, weight, fits, names = groups
-    requests, most, table = bounds
+    level, chosen, mask = tree
+    alike, fits, names = groups
+    requests, most, worth, base, unit = bounds
     models, size = chosen.shape[0] - 1, mask.shape[1]
     able = np.empty(size, np.int64)
     filled, seen, t = 0, 0, level[0]
@@ -148,21 +127,15 @@ def clusters(tree, groups, bounds, need, budget, found, rest):  # type: ignore[n
             for m in range(t + 1, models):
                 if fits[g, mask[t + 1, g] | 1 << m]:
                     able[g] |= 1 << m
-        if bound.shape[1] == 0:
-            if not _apart(able, most, requests, need):
-                continue
-        else:
-            _touch(able, weight, touched[t + 1])
-            bound[t + 1] = bound[t]
-            _tighten(table, touched[t], touched[t + 1], bound[t + 1])
-            if _together(bound[t + 1], tail) < need:
-                continue
+        if not _worth(able, worth, base, unit, need) or not _apart(able, most, requests, need):
+            continue
+        if t + 1 == min(DEALT, models) and not _mine(mask[t + 1], deal):
+            continue
         if t + 1 < models:
             t += 1
             chosen[t, 0] = -1  # none yet
         elif _connected(mask[models]):
             _put(names, mask[models], alike, found[filled])
-            rest[filled] = tail
             filled += 1
     level[0] = t
     return filled, seen, False

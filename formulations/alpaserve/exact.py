@@ -9,8 +9,8 @@ where v(S, k) is the best single cluster that hosts exactly S on k devices. f(al
 enumerated only if it can matter:  some cluster on it must beat both f from smaller clusters and the incumbent minus what
 any placement can serve of the other models on the other devices (the pooled bound). The clusters of given groups are met
 in a tree whose branches are cut off where a bound proves them too weak (enumeration.py): first what each group can serve
-on its own, and where that leaves many, what the groups could serve together if they chose freely (relaxed.py). A
-simulation stops as soon as what was served so far and the bound on the rest are too few.
+on its own, and where that leaves many, what prices of the requests leave to be served (prices.py). A simulation stops as
+soon as what was served so far and the bound on the rest, from the state that the groups are in, are too few.
 
 Every placement is covered, also one that hosts a model where it cannot meet its objective (such a group sheds that
 model's requests, which may help others). With ``max_groups`` larger clusters are left out (packing.py). The incumbent
@@ -32,14 +32,15 @@ import numpy as np
 import gavelopt as go
 from formulations.alpaserve.local import improve_best
 from formulations.alpaserve.partitions import multisets
-from formulations.alpaserve.relaxed import Relaxation
+from formulations.alpaserve.prices import no_outlook, outlook
 from formulations.alpaserve.scoring import Scorer, answer, canonical, instance_of
 from formulations.alpaserve.search import search_code
 from formulations.alpaserve.tree import Tree
 
 MOST_MODELS = 10
 CORES = os.cpu_count() or 1
-PATIENCE = 20_000  # nodes of a tree without e
+STAGES = ((0, 20_000), (150, 500_000), (1_500, np.inf))  # changes of the prices, nodes of the tree with them
+WALKERS = 8  # of a tree with prices, whatever the number of cores, so that the answer is the same
 PLACEMENTS = 5e6  # up to here "auto" takes the enumeration
 
 Best = tuple[int, go.serving.Code]
@@ -209,36 +210,32 @@ class Clusters:
                 self._enumerate_cut(part, whole, cut, hostable)
 
     def _enumerate_cut(self, part: Scorer, whole: int, cut: tuple[int, ...], hostable: Sequence[Sequence[int]]) -> None:
-        """Every cluster of these shapes; where they are many, the tree starts again with the bound e."""
-        tree = Tree(whole, cut, hostable, self.requests, self.most, None)
-        while tree.seen < PATIENCE and not tree.over:
-            self._simulate(part, whole, tree)
-        if tree.over or self.relaxed.whole(whole, cut) < self._need(whole, part.devices):
-            return
-        tree = Tree(whole, cut, hostable, self.requests, self.most, self.relaxed)
-        while not tree.over and self.problem.seconds_left > 0:
-            self._simulate(part, whole, tree)
+        """Every cluster of these shapes; where they are many, the tree starts again with better prices."""
+        for sweeps, patience in STAGES:
+            prices = no_outlook(int(self.requests[whole]), whole, cut)
+            if sweeps:
+                prices = outlook(self.scorer.instance, self.scorer.workload, whole, cut, sweeps)
+            trees = Tree(whole, cut, hostable, self.requests, self.most, prices).dealt(WALKERS if sweeps else 1)
+            stop = self.seen + patience
+            while trees and self.seen < stop and self.problem.seconds_left > 0:
+                self._simulate(part, whole, trees)
+                trees = [tree for tree in trees if not tree.over]
+            if not trees:
+                return
 
     def _cuts(self, k: int) -> Iterator[tuple[int, ...]]:
         sizes = [int(size) for size in self.scorer.tables.size]
         return (cut for cut in multisets(sizes, k) if self.max_groups is None or len(cut) <= self.max_groups)
 
-    def _simulate(self, part: Scorer, whole: int, tree: Tree) -> None:
-        """Simulate the next clusters that the tree lets through, on all cores."""
-        need, before = self._need(whole, part.devices), tree.seen
-        filled = tree.move(need)
-        self.seen += tree.seen - before
-        self.simulated += filled
-        pieces = [piece for piece in np.array_split(np.arange(filled), CORES) if len(piece)]
-        found = list(self.pool.map(lambda piece: _best(part, tree, piece, need), pieces))
-        good, top = max(found, key=lambda pair: pair[0], default=(-1, 0))
+    def _simulate(self, part: Scorer, whole: int, trees: Sequence[Tree]) -> None:
+        """Simulate the next clusters that each tree lets through, on all cores."""
+        need, before = self._need(whole, part.devices), sum(tree.seen for tree in trees)
+        found = list(self.pool.map(lambda tree: _best(part, tree, need), trees))
+        self.seen += sum(tree.seen for tree in trees) - before
+        self.simulated += sum(filled for filled, _ in found)
+        good, code = max((best for _, best in found), key=lambda best: best[0])
         if good >= need:
-            self.best[whole, part.devices] = good, canonical(zip(tree.cut, tree.found[top].tolist(), strict=True))
-
-    @cached_property
-    def relaxed(self) -> Relaxation:
-        """The bound e."""
-        return Relaxation(self.scorer.instance, self.scorer.workload, deadline=self.scorer.deadline)
+            self.best[whole, part.devices] = good, code
 
     @cached_property
     def pool(self) -> ThreadPoolExecutor:
@@ -246,16 +243,15 @@ class Clusters:
         return ThreadPoolExecutor(CORES)
 
 
-def _best(part: Scorer, tree: Tree, piece: go.IntArray, need: int) -> tuple[int, int]:
-    """(requests in time, position) of the best of some clusters of the last batch; -1 where none serves ``need``."""
-    mask = tree.found[piece][:, :, None].astype(np.uint64)
-    config = np.ascontiguousarray(np.broadcast_to(np.array(tree.cut, dtype=np.int32), mask.shape[:2]))
-    check = np.searchsorted(part.workload.arrival_s, tree.edges_s[:-1])
-    first, last = part.workload.counted
-    left = last - np.clip(check, first, last)
-    lost = np.ascontiguousarray(left - tree.rest[piece, :-1])
-    good, _ = part.simulator.score(config, mask, failures=part.requests - need, best_only=True, check=check, lost=lost)
-    return int(good.max()), int(piece[np.argmax(good)])
+def _best(part: Scorer, tree: Tree, need: int) -> tuple[int, Best]:
+    """(number, best) of the next clusters that a tree lets through; fewer than 0 requests where none serves ``need``."""
+    filled = tree.move(need)
+    if not filled:
+        return 0, (-1, ())
+    mask = tree.found[:filled]
+    good = part.simulator.good_alike(tree.cut, mask, need=need, outlook=tree.outlook)
+    top = int(np.argmax(good))
+    return filled, (int(good[top]), canonical(zip(tree.cut, mask[top].tolist(), strict=True)))
 
 
 def group_bound(scorer: Scorer, shape: int, mask: int) -> int:

@@ -63,18 +63,14 @@ def _walk(arrival, clock, latency, stages, reached):  # type: ignore[no-untyped-
 
 
 @njit(inline="always")
-def _count(arrival, model, counted, slo, overhead, latency, stages, config, mask, limit, check, lost, work):  # type: ignore[no-untyped-def]
-    """(requests in time, sum of their latencies) of one placement; (-1, 0) once more than ``limit`` must fail."""
+def _count(arrival, model, counted, slo, overhead, latency, stages, config, mask, limit, work):  # type: ignore[no-untyped-def]
+    """(requests in time, sum of their latencies) of one placement; (-1, 0) once more than ``limit`` failed."""
     start, host, tail, clock, reached = work
     _host_lists(config, mask, slo.shape[0], start, host)
     tail[:] = 0.0
     clock[:] = 0.0
-    good, failed, total, e = 0, 0, 0.0, 0
+    good, failed, total = 0, 0, 0.0
     for r in range(arrival.shape[0]):
-        while e < check.shape[0] and check[e] == r:
-            if failed + lost[e] > limit:
-                return -1, 0.0
-            e += 1
         m = model[r]
         counts = counted[0] <= r < counted[1]
         g = _shortest(m, start, host, tail)
@@ -111,15 +107,12 @@ def _room(models, groups, depth):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def count_good(  # type: ignore[no-untyped-def]
-    arrival, model, counted, slo, overhead, latency, stages, config, mask, limit, best_only, check, lost
-):
+def count_good(arrival, model, counted, slo, overhead, latency, stages, config, mask, limit, best_only):  # type: ignore[no-untyped-def]
     """Requests in time of B placements, one after the other.
 
     arrival (N,) f8, model (N,) i4, counted (2,), slo (M,), latency (M, C, S), stages (C,); config (B, G) i4, -1 for no
     group; mask (B, G, W) u8, 64 models a word; limit: failures at which a placement is given up. With ``best_only`` the
     limit falls to that of the best placement so far, so that only placements at least as good are run to the end.
-    check (E,) ascending, lost (B, E): of the counted requests from check[e] on, at least lost[b, e] are known to fail.
     Returns good (B,), -1 where given up, and latency (B,), the sum over the requests in time.
     """
     placements, groups = config.shape
@@ -127,7 +120,7 @@ def count_good(  # type: ignore[no-untyped-def]
     work = _room(slo.shape[0], groups, latency.shape[2])
     for b in range(placements):
         good[b], total[b] = _count(
-            arrival, model, counted, slo, overhead, latency, stages, config[b], mask[b], limit, check, lost[b], work
+            arrival, model, counted, slo, overhead, latency, stages, config[b], mask[b], limit, work
         )
         if best_only and good[b] >= 0:
             limit = min(limit, counted[1] - counted[0] - good[b])
