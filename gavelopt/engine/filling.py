@@ -8,8 +8,8 @@
 
 A bottleneck whose prices are those of earlier bottlenecks would be one of jobs that pay for more, and these have stopped.
 So each one makes another type scarce, and there are no more of them than types. Its prices and the worth of rates at it are
-what the judge needs to see that all these jobs are saturated (``judge.levels``); an answer that it does not accept is made
-once more by linear programs over all columns. (Gavel finds saturated jobs by a mixed-integer program with a big M and loose
+what the judge needs to see that all these jobs are saturated (``judge.levels``); an answer that it does not accept, by more
+than the rounding of its prices, is made once more by linear programs over all columns. (Gavel finds saturated jobs by a mixed-integer program with a big M and loose
 tolerances, and is wrong where these bite.)
 """
 
@@ -30,7 +30,11 @@ from gavelopt.errors import SolverError
 from gavelopt.judge.check import tidy
 from gavelopt.judge.levels import Referee, Round, WaterGroups, check_levels
 from gavelopt.model.arrays import FloatArray, IntArray
+from gavelopt.model.constraints import Check
 from gavelopt.model.utility import Utility
+
+
+NEARLY = 1e-4  # of a level: less is lost in the rounding of prices that span many decades
 
 
 def fill(task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGroups) -> Answer:
@@ -41,7 +45,7 @@ def fill(task: Task, reference: FloatArray, scale: FloatArray, groups: WaterGrou
     """
     filling = Filling.of(task, reference, scale, groups)
     found, why = filling.by_prices()
-    if found is not None and not why:
+    if found is not None and (not why or filling.nearly(found)):
         return found
     try:
         other = filling.by(Programs(filling.classes), f"programs over all columns: {why}")
@@ -99,9 +103,16 @@ class Filling:
 
     def open(self, answer: Answer) -> str:
         """What the judge does not accept of an answer, in words; empty where it accepts all."""
+        return ", ".join(f"{check.name} by {check.residual:.2g}" for check in self._refused(answer))
+
+    def nearly(self, answer: Answer) -> bool:
+        """Whether all that an answer lacks is a little of its proof, which programs would lack as well."""
+        return all(check.proof and check.residual <= NEARLY for check in self._refused(answer))
+
+    def _refused(self, answer: Answer) -> list[Check]:
         space = answer.columns(self.task.space)
         checks = check_levels(space, answer.x, self.reference, self.scale, self.groups, answer.proof)
-        return ", ".join(f"{check.name} by {check.residual:.2g}" for check in checks if not check.passed)
+        return [check for check in checks if not check.passed]
 
     def _answer(self, x: FloatArray, rounds: list[Round], level: FloatArray, programs: int, how: str) -> Answer:
         task, space = self.task, self.classes.space
