@@ -9,8 +9,8 @@
 A bottleneck whose prices are those of earlier bottlenecks would be one of jobs that pay for more, and these have stopped.
 So each one makes another type scarce, and there are no more of them than types. Its prices and the worth of rates at it are
 what the judge needs to see that all these jobs are saturated (``judge.levels``); an answer that it does not accept, by more
-than the rounding of its prices, is made once more by linear programs over all columns. (Gavel finds saturated jobs by a mixed-integer program with a big M and loose
-tolerances, and is wrong where these bite.)
+than the rounding of its prices, is made once more by linear programs over all columns. (Gavel finds saturated jobs by a
+mixed-integer program with a big M and loose tolerances, and is wrong where these bite.)
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from gavelopt.judge.levels import Referee, Round, WaterGroups, check_levels
 from gavelopt.model.arrays import FloatArray, IntArray
 from gavelopt.model.constraints import Check
 from gavelopt.model.utility import Utility
-
 
 NEARLY = 1e-4  # of a level: less is lost in the rounding of prices that span many decades
 
