@@ -52,7 +52,7 @@ def build(space: AllocationSpace, utility: Utility, threads: int) -> Built:
     if utility.p == 1.0:
         return Built(Market(table, gain * utility.weight, use, capacity, 1.0, threads=threads), 1.0, 0)
     dead = int((utility.active & ~on).sum())
-    unit = _unit(utility, gain * top, on)
+    unit = _unit(gain, top)
     gain /= unit
     offset = utility.offset / unit if utility.offset.any() else NO_FLOATS
     if utility.p == -np.inf:
@@ -70,13 +70,14 @@ def build(space: AllocationSpace, utility: Utility, threads: int) -> Built:
     return Built(market, unit, dead)
 
 
-def _unit(utility: Utility, top: FloatArray, on: BoolArray) -> float:
+def _unit(gain: FloatArray, top: FloatArray) -> float:
     """A typical utility of a job that has all it can use."""
-    rows = np.flatnonzero(on)
-    if not len(rows):
-        return 1.0
-    some = rows[:: max(1, len(rows) // SAMPLED)]
-    return float(np.exp(np.log(top[some]).mean()))
+    step = max(1, len(gain) // SAMPLED)
+    some = gain[::step] * top[::step]
+    if not some.any():
+        some = gain * top
+    counted = some[some > 0]
+    return float(np.exp(np.log(counted).mean())) if len(counted) else 1.0
 
 
 def multipliers(built: Built, utility: Utility, proof: Proof) -> Multipliers:
@@ -84,14 +85,14 @@ def multipliers(built: Built, utility: Utility, proof: Proof) -> Multipliers:
     market, unit = built.market, built.unit
     if utility.p == 1.0:
         return Multipliers(proof.price)
-    safe = np.where(market.gain > 0, utility.slope, 1.0)
-    at = proof.reach * unit / safe
+    at = None if not utility.curved else proof.reach * unit / np.where(market.gain > 0, utility.slope, 1.0)
     if utility.p == -np.inf:
         steep = _steepness(market, proof.level) * proof.worth
         total = float(steep.sum())
         if total <= 0:
             return Multipliers(np.zeros_like(proof.price))
         return Multipliers(proof.price * (unit / total), steep / total, at)
+    assert at is not None
     if utility.p == 0.0:
         return Multipliers(proof.price, None, at)
     value = utility.value(at)
@@ -114,6 +115,8 @@ def prices_again(built: Built, utility: Utility, prices: FloatArray, value: floa
 
 def _steepness(market: Market, level: float) -> FloatArray:
     """dy/dt of every job at a level."""
+    if not len(market.offset) and not len(market.bend):
+        return np.asarray(market.gain > 0, dtype=np.float64) if level > 0 else np.zeros(market.jobs)
     offset = market.offset if len(market.offset) else np.zeros(1)
     bend = market.bend if len(market.bend) else np.zeros(1)
     steep = (1.0 - bend * offset) / (1.0 - bend * level) ** 2

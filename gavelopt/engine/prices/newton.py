@@ -16,9 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from gavelopt.engine.prices.market import Crowd, Look, Market
-from gavelopt.model.arrays import BoolArray, FloatArray
+from gavelopt.model.arrays import FloatArray
 
 LONGEST = 1.0  # of a step, relative to the price
 NARROWEST = 1e-12
@@ -159,37 +160,45 @@ def newton_step(
     return np.asarray(least_in_box(grad * scale, matrix, np.minimum(lower, 0.0), np.maximum(upper, 0.0)) * scale)
 
 
-def least_in_box(grad: FloatArray, matrix: FloatArray, lower: FloatArray, upper: FloatArray) -> FloatArray:
+@njit(cache=True, nogil=True, error_model="numpy")
+def least_in_box(grad, matrix, lower, upper):  # type: ignore[no-untyped-def]
     """min grad.d + d'M d / 2 over lower <= d <= upper (0 inside), M positive definite: a primal active-set method."""
     size = len(grad)
-    d, free = np.zeros(size), np.ones(size, dtype=bool)
+    d, free, least = np.zeros(size), np.ones(size, np.bool_), 1e-13 * np.abs(grad).max()
     for _ in range(4 * size + 4):
-        goal = d.copy()
-        if free.any():
-            rest = grad[free] + matrix[np.ix_(free, ~free)] @ d[~free]
-            goal[free] = -np.linalg.solve(matrix[np.ix_(free, free)], rest)
-        way = goal - d
-        part, first = _to_bound(d, way, lower, upper, free)
-        d = np.clip(d + part * way, lower, upper)
-        if part < 1.0:
+        way = _towards_least(grad, matrix, d, free)
+        part, first = 1.0, -1  # of the way, until a free coordinate meets its bound
+        for j in range(size):
+            room = max(upper[j] - d[j] if way[j] > 0.0 else d[j] - lower[j], 0.0)
+            if free[j] and room < part * abs(way[j]):
+                part, first = room / abs(way[j]), j
+        for j in range(size):
+            d[j] = min(max(d[j] + part * way[j], lower[j]), upper[j])
+        if first >= 0:
             free[first] = False
-            d[first] = upper[first] if way[first] > 0 else lower[first]
+            d[first] = upper[first] if way[first] > 0.0 else lower[first]
             continue
-        pull = grad + matrix @ d
-        gain = np.where(free | (upper <= lower), 0.0, np.where(d <= lower, -pull, pull))
-        worst = int(np.argmax(gain))
-        if gain[worst] <= 1e-13 * float(np.abs(grad).max(initial=0.0)):
+        worst, most = -1, least
+        for j in range(size):
+            pull = grad[j] + np.sum(matrix[j] * d)
+            gain = -pull if d[j] <= lower[j] else pull
+            if not free[j] and upper[j] > lower[j] and gain > most:
+                worst, most = j, gain
+        if worst < 0:
             break
         free[worst] = True
     return d
 
 
-def _to_bound(
-    d: FloatArray, way: FloatArray, lower: FloatArray, upper: FloatArray, free: BoolArray
-) -> tuple[float, int]:
-    """The part of ``way`` that can be walked before a free coordinate meets its bound, and which one it is."""
-    room = np.where(way > 0, upper - d, lower - d)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        part = np.where(free & (way != 0), room / way, np.inf)
-    first = int(np.argmin(part))
-    return float(min(max(part[first], 0.0), 1.0)), first
+@njit(cache=True, nogil=True, error_model="numpy")
+def _towards_least(grad, matrix, d, free):  # type: ignore[no-untyped-def]
+    """From d to where the free coordinates would be best, the others as they are."""
+    at, way = np.flatnonzero(free), np.zeros(len(d))
+    if len(at) > 0:
+        square, rest = np.empty((len(at), len(at))), np.empty(len(at))
+        for row in range(len(at)):
+            rest[row] = -grad[at[row]] - np.sum(matrix[at[row]] * d)
+            for column in range(len(at)):
+                square[row, column] = matrix[at[row], at[column]]
+        way[at] = np.linalg.solve(square, rest)
+    return way
