@@ -18,7 +18,7 @@ from gavelopt.model.arrays import FloatArray
 
 FIRST_SAMPLE = 4_000  # jobs
 SECOND_SAMPLE = 32_000  # taken where the crowd is at least SMALL_PART times as large
-SMALL_PART = 4
+SMALL_PART = 3
 SIGMAS = 4.0
 NARROWEST_BOX, WIDEST_BOX = 1e-7, 0.5  # relative to the price
 LOWEST = 1e-9  # of the first price: what counts as no price at all
