@@ -64,10 +64,13 @@ def _one(row: dict[str, Any]) -> RenderableType:
         grid.add_row("alias of", row["alias_of"])
     grid.add_row("reference", Text(row["reference"] or "none"))
     for parameter, default in row["parameters"].items():
+        if parameter == "space_sharing" and not owner.shareable:
+            continue
         grid.add_row("parameter", Text(f"{parameter} = {default!r}"))
     for method in methods_of(owner).values():
-        extra = f" (options: {', '.join(method.options)})" if method.options else ""
-        grid.add_row("method", Text(f"{method.name}, {method.guarantee}: {method.summary}{extra}"))
+        grid.add_row("method", Text(f"{method.name}, {method.guarantee}: {method.summary}"))
+        for name, option in method.options.items():
+            grid.add_row("", Text(f"  {name}: {option.rule}"))
     mathematics = inspect.getdoc(inspect.getmodule(owner)) or ""
     return Group(Text(row["name"], style="bold"), grid, "", Text(_flowing(mathematics), overflow="fold"))
 
