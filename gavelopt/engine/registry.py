@@ -79,11 +79,14 @@ def resolve(policy: str | Policy, given: Mapping[str, Any]) -> tuple[Policy, dic
                 seen=f"{kind}(...) and {mine[0]}={given[mine[0]]!r}",
                 fix=f"{kind}({mine[0]}={given[mine[0]]!r})",
             )
+        policy.check_sharing()
         return policy, dict(given)
     target = lookup(policy)
     owner = target.policy if isinstance(target, Alias) else target
     own = {name: value for name, value in given.items() if name in owner.parameters()}
-    return target.build(own), {name: value for name, value in given.items() if name not in own}
+    built = target.build(own)
+    built.check_sharing()
+    return built, {name: value for name, value in given.items() if name not in own}
 
 
 def methods_of(policy: Policy | type[Policy]) -> dict[str, Method]:

@@ -183,7 +183,6 @@ def _check_arguments(
             f"policy {policy.name!r} needs an instance of kind {wanted!r}",
             seen=getattr(instance, "kind", type(instance).__name__),
         )
-    policy.check_sharing()
     if time_limit is not None and not time_limit > 0:
         raise InputError("time_limit out of range", seen=time_limit, rule="seconds > 0, or None")
     if not (isinstance(seed, (int, np.integer)) and not isinstance(seed, bool) and seed >= 0):

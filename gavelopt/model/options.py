@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -42,7 +43,8 @@ def number(least: float = 0.0, *, above: bool = False, optional: bool = False) -
     """A finite number of at least ``least``, or ``above`` it."""
 
     def allows(value: Any) -> bool:
-        known = _is(value, int, float, np.integer, np.floating) and np.isfinite(value)
+        exact = _is(value, int, np.integer) and value <= sys.float_info.max
+        known = exact or (isinstance(value, (float, np.floating)) and np.isfinite(value))
         return bool(known and (value > least if above else value >= least))
 
     return _option(f"a finite number {'>' if above else '>='} {least:g}", allows, optional)
@@ -56,7 +58,8 @@ def one_of(names: Sequence[str]) -> Option:
 
 
 CORES = Option(
-    "a whole number of cores >= 1, or -1 for all", lambda value: _is(value, int) and (value == -1 or value >= 1)
+    "a whole number of cores >= 1, or -1 for all",
+    lambda value: _is(value, int, np.integer) and (value == -1 or value >= 1),
 )
 OBJECT = Option("what the method says", lambda value: True)  # of a type that only the method knows, and checks
 

@@ -35,6 +35,7 @@ MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: go.solve(TINY, MAX_MIN, space_sharing=True), r"MaxMin\(space_sharing=True\)"),
     (lambda: go.solve(TINY, "max_min", space_sharing="yes"), "'space_sharing' of policy 'max_min' out of range"),
     (lambda: go.solve(TINY, "sjf", space_sharing=True), "'sjf' has no space sharing"),
+    (lambda: go.diagnose(TINY, "sjf", space_sharing=True), "'sjf' has no space sharing"),
     (lambda: go.solve(TINY, "makespan", reference_accelerator="a0"), "nothing reads it"),
 ]
 

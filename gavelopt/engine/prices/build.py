@@ -42,9 +42,8 @@ def build(space: AllocationSpace, utility: Utility, threads: int) -> Built:
     usable = grid.usable if present.all() else grid.usable & present
     capacity = np.where(present, space.capacity, 1.0)
     table = np.ascontiguousarray(grid.table)
-    if (
-        utility.p == 1.0 and usable.all() and (table[:SAMPLED] > 0).any()
-    ):  # who can run nowhere, or has no weight, stays idle
+    # in a sum who can run nowhere, or has no weight, stays idle unasked; only a table of zeros is no market at all
+    if utility.p == 1.0 and usable.all() and (table[:SAMPLED] > 0).any():
         gain = utility.slope * space.time * utility.weight
         return Built(Market(table, gain, grid.use * space.time, capacity, 1.0, threads=threads), 1.0, 0)
     top, misplaced = survey(table, usable, threads)

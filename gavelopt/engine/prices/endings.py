@@ -22,7 +22,6 @@ NEAR_MOVES = 20  # moves per type that the finish gets, at least
 WIDER = 8.0  # times the box, where the finish could not keep the capacities
 FULL = 1e-9  # of a capacity: what may be missing without widening
 NEIGHBOURHOOD = 0.1  # of the box: how far from the Newton step the finish may take the prices of a power mean
-NO_PRICE = 1e-6  # of the box
 LEVEL_ROOM = 0.01  # relative change of the level that the finish may make
 MOST_MOVES = 3_000  # more are a tie of very many jobs, and are blended
 BLENDED, PLACEMENTS = 0.2, 60  # of the goal; placements
@@ -125,7 +124,7 @@ def _end_hulls(this: Round, price: FloatArray, level: float, box: FloatArray) ->
         if len(jobs.job) > MOST_MOVES:
             return None
         unit = 1.0 / look.slope if minimum and look.slope > 0 else 1.0
-        smooth = _level_term(market, look) if minimum else _price_terms(last, look, box)
+        smooth = _level_term(market, look) if minimum else _price_terms(last, look, box, this.floor)
         left = this.crowd.capacity - look.demand
         done = finish(jobs, left, price * unit, box * unit, smooth, this.seconds_left)
         if last.size == few.size or not _short(done, market):
@@ -144,14 +143,14 @@ def _level_term(market: Market, look: Look) -> Smooth:
     return Smooth(look.drift[:, None], np.ones(1), np.array([-room]), np.array([up]))
 
 
-def _price_terms(last: Crowd, look: Look, box: FloatArray) -> Smooth:
+def _price_terms(last: Crowd, look: Look, box: FloatArray, floor: FloatArray) -> Smooth:
     """A change of the prices: the smooth part of demand follows, and its use of capacity is maximised.
 
     A linear program ends in a corner, so it gets only the neighbourhood of the Newton step for demand smoothed over the box:
     what bends between there and the corner is an error of the second order.
     """
     assert last.background is not None
-    follow, scale = -last.background.jacobian, scale_of(last.market, look.price, NO_PRICE * box)
+    follow, scale = -last.background.jacobian, scale_of(last.market, look.price, floor)
     low, high = np.maximum(-box, -look.price), box
     left, _ = excess(last, look)
     step = newton_step(last, look, left, look.price, scale, 1.0, look.price + low, look.price + high)

@@ -28,7 +28,7 @@ ROUNDS = 20
 TIED = 0.05  # of capacity: excess that Newton's method leaves only where very many jobs stand at one tie
 LINEAR = 1e-3  # relative change of prices over which bent utilities count as linear
 CURVED = 0.1  # of such a change: the error it leaves, at most
-EDGE, WIDER = 0.999, 4.0  # prices at the edge of their box: the next one is wider
+EDGE, WIDER, ELSEWHERE = 0.999, 4.0, 2.0  # prices at the edge of their box: the next one is wider, there and elsewhere
 AGAIN = 0.3  # of the move of prices in a round that did not close the gap: the next box, at least
 SMALL = 2_000  # jobs: fewer are not worth setting aside
 SHRINKS = 0.7
@@ -93,7 +93,7 @@ def _round(crowd: Crowd, at: Start, goal: float, deadline: float, last: bool) ->
     relative = float((moved / scale).max())
     near = near_box(market, point, at.floor)
     if not last and (escaped.any() or (market.power != 1.0 and relative > LINEAR)):
-        box = np.where(escaped, WIDER, 2.0) * at.box if escaped.any() else CURVED * relative * scale
+        box = np.where(escaped, WIDER, ELSEWHERE) * at.box if escaped.any() else CURVED * relative * scale
         return None, Start(point.price, point.level, np.maximum(box, near), at.floor)
     found = end(Round(crowd, few, look, at.box, mark, at.floor, goal, deadline), point)
     box = 2.0 * np.maximum(np.maximum(moved, near), AGAIN * relative * scale)
